@@ -1,0 +1,1 @@
+"""What every part of Tideprint must compute alike; imports nothing of ours."""

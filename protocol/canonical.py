@@ -1,0 +1,46 @@
+"""One byte string per record: JSON as RFC 8785 (JCS) writes it, with integers and text only.
+
+Floats are refused, so a record means the same on every machine: units are chosen so that integers suffice.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import rfc8785
+
+from protocol.errors import TideprintError
+
+MAX_SAFE_INTEGER = 2**53 - 1
+
+
+class NotCanonical(TideprintError):
+    """A value that a canonical record may not hold."""
+
+    def __init__(self, where: str, why: str) -> None:
+        super().__init__("NOT_CANONICAL", f"{where}: {why}", "use integers, text, booleans, lists and maps of these")
+
+
+def canonical(record: Mapping[str, Any]) -> bytes:
+    """The canonical bytes of a record. Raises `NotCanonical` for floats, bytes, large integers or other types."""
+    _check(record, "record")
+    return rfc8785.dumps(dict(record))
+
+
+def _check(value: Any, where: str) -> None:
+    if value is None or isinstance(value, bool | str):
+        return
+    if isinstance(value, int):
+        if abs(value) > MAX_SAFE_INTEGER:
+            raise NotCanonical(where, "integer beyond 2^53-1")
+        return
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            if not isinstance(key, str):
+                raise NotCanonical(where, "a key that is not text")
+            _check(item, f"{where}.{key}")
+        return
+    if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray):
+        for index, item in enumerate(value):
+            _check(item, f"{where}[{index}]")
+        return
+    raise NotCanonical(where, f"a {type(value).__name__}")
