@@ -23,7 +23,7 @@ class NotCanonical(TideprintError):
 def canonical(record: Mapping[str, Any]) -> bytes:
     """The canonical bytes of a record. Raises `NotCanonical` for floats, bytes, large integers or other types."""
     _check(record, "record")
-    return rfc8785.dumps(dict(record))
+    return bytes(rfc8785.dumps(dict(record)))
 
 
 def _check(value: Any, where: str) -> None:

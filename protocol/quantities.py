@@ -27,4 +27,3 @@ Serial = NewType("Serial", bytes)
 
 Address = NewType("Address", str)
 """An account, EIP-55 checksummed."""
-

@@ -2,8 +2,8 @@
 
     reference = SHA-256("tideprint/reference/1" ‖ kind u8 ‖ salt[64] ‖ canonical(record))
 
-The salt is 64 fresh random bytes: with 512 bits the commitment is statistically hiding (Halevi and Micali, CRYPTO 1996),
-so once the salt is destroyed nothing is left that a guess could be tested against.
+The salt is 64 fresh random bytes: with 512 bits the commitment is statistically hiding (Halevi and Micali, CRYPTO
+1996), so once the salt is destroyed nothing is left that a guess could be tested against.
 """
 
 import hashlib
@@ -48,7 +48,9 @@ class Opening:
 def check_salt(salt: bytes) -> Salt:
     """Return the salt, or refuse `SALT_WEAK`: not 64 bytes, or visibly not random."""
     if len(salt) != SALT_SIZE or len(set(salt)) < MIN_DISTINCT_SALT_BYTES:
-        raise Refusal(RefusalCode.SALT_WEAK, "a salt must be 64 fresh random bytes", "take it from the system's generator")
+        raise Refusal(
+            RefusalCode.SALT_WEAK, "a salt must be 64 fresh random bytes", "take it from the system's generator"
+        )
     return Salt(salt)
 
 
