@@ -5,6 +5,7 @@ with the chain is the gate's work.
 """
 
 from dataclasses import asdict, dataclass
+from enum import IntEnum
 from typing import Any
 
 from protocol.rules import DataClass, Purpose
@@ -13,6 +14,18 @@ CLAUSES = ("C1", "C2", "C3", "C4", "C5", "C6", "C7", "C8", "L1", "L2", "L3", "L4
 """C1 to C8 the eight conditions; L1 liability for a leak after transmission, L2 for a breach of contract after
 transmission, L3 claim procedure, L4 insurance, L5 family confidentiality, L6 mediation, L7 end means erasure,
 L8 term."""
+
+
+class AgreementState(IntEnum):
+    """State of a consent or contract on chain; the numbers of `ConsentRegistry.state_of`."""
+
+    NONE = 0
+    PENDING = 1
+    ACTIVE = 2
+    SUSPENDED = 3
+    EXPIRED = 4
+    REVOKED = 5
+    BREACHED = 6
 
 
 @dataclass(frozen=True, slots=True)
