@@ -1,0 +1,198 @@
+"""A client of one node: sends the writes of the closed list, waits for them, and reads what the contracts say."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import requests
+from eth_account.signers.local import LocalAccount
+from web3 import HTTPProvider, Web3
+from web3.contract import Contract as Web3Contract
+from web3.exceptions import ContractLogicError, TransactionNotFound, Web3RPCError
+from web3.types import TxParams, TxReceipt
+
+from chain import writes
+from chain.deployment import Deployment
+from chain.errors import ChainError, refusal_of
+from protocol.agreements import AgreementState
+from protocol.quantities import Address, Reference
+from protocol.typed_data import CONSENT_DOMAIN, Domain
+from protocol.vouchers import Series
+
+POLL_SECONDS = 0.1
+WAIT_SECONDS = 60.0
+REQUEST_SECONDS = 20
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A write on its way."""
+
+    hash: bytes
+    write: writes.Write
+
+
+class Ledger:
+    """One chain as seen through one node. `url` is the node's JSON-RPC address."""
+
+    def __init__(self, url: str, deployment: Deployment, *, pause: Callable[[float], None] = time.sleep) -> None:
+        self.web3 = Web3(HTTPProvider(url, request_kwargs={"timeout": REQUEST_SECONDS}))
+        self.deployment = deployment
+        self._pause = pause
+        self._contracts: dict[str, Web3Contract] = {
+            name: self.web3.eth.contract(address=Web3.to_checksum_address(found.address), abi=found.abi)
+            for name, found in deployment.contracts.items()
+        }
+        served = _reach(lambda: self.web3.eth.chain_id)
+        if served != deployment.chain_id:
+            raise ChainError(
+                "CHAIN_MISMATCH", f"the node serves chain {served}, not {deployment.chain_id}", "check the node's URL"
+            )
+
+    # writing
+
+    def submit(self, write: writes.Write, account: LocalAccount) -> Pending:
+        """Sign and send without waiting. Raises a `Refusal` or `WriteReverted` if the contract would say no."""
+        writes.check(write)
+        function = self._contracts[write.CONTRACT].functions[write.FUNCTION](*write.arguments())
+        draft: TxParams = {"from": account.address, "maxFeePerGas": 0, "maxPriorityFeePerGas": 0}  # type: ignore[typeddict-item]
+        gas = _reach(lambda: int(function.estimate_gas({"from": account.address})))
+        nonce = _reach(lambda: int(self.web3.eth.get_transaction_count(account.address, "pending")))
+        draft |= {"nonce": nonce, "gas": gas, "chainId": self.deployment.chain_id}  # type: ignore[typeddict-item]
+        signed = account.sign_transaction(dict(function.build_transaction(draft)))  # type: ignore[arg-type]
+        sent = _reach(lambda: self.web3.eth.send_raw_transaction(signed.raw_transaction))
+        return Pending(bytes(sent), write)
+
+    def wait(self, pending: Pending) -> TxReceipt:
+        """Wait until the write is in a block. Raises `WRITE_TIMEOUT` or, if it failed there, the contract's refusal."""
+        deadline = time.monotonic() + WAIT_SECONDS
+        while time.monotonic() < deadline:
+            receipt = _reach(lambda: self._receipt(pending.hash))
+            if receipt is not None:
+                if receipt["status"] != 1:
+                    raise refusal_of(self._reason_of(pending.hash))
+                return receipt
+            self._pause(POLL_SECONDS)
+        raise ChainError("WRITE_TIMEOUT", f"not in a block after {WAIT_SECONDS:.0f} s", "is the node sealing?")
+
+    def write(self, write: writes.Write, account: LocalAccount) -> TxReceipt:
+        """Send and wait."""
+        return self.wait(self.submit(write, account))
+
+    def write_all(self, items: Sequence[tuple[writes.Write, LocalAccount]]) -> list[TxReceipt]:
+        """Send all, then wait for all: as many as fit share a block."""
+        return [self.wait(pending) for pending in [self.submit(write, account) for write, account in items]]
+
+    def decide(self, decision: writes.Write, members: Sequence[LocalAccount], salt: bytes) -> TxReceipt:
+        """Carry a decision through the council: the first member proposes, the others approve, the first executes.
+
+        Works where the council's delay is zero; otherwise `execute` reverts with `council: not ready`."""
+        writes.check(decision)
+        target = self.deployment.address_of(decision.CONTRACT)
+        encoded = self._contracts[decision.CONTRACT].encode_abi(decision.FUNCTION, decision.arguments())
+        payload, word = writes.Payload(bytes.fromhex(encoded[2:])), writes.Word(salt)
+        self.write(writes.Propose(target, payload, word), members[0])
+        proposal = writes.Word(self._call("Council", "id_of", target, payload, word))
+        self.write_all([(writes.Approve(proposal), member) for member in members[1:]])
+        return self.write(writes.Execute(target, payload, word), members[0])
+
+    # reading
+
+    @property
+    def domain(self) -> Domain:
+        """What wallets sign consents and contracts under."""
+        return Domain(CONSENT_DOMAIN, self.deployment.chain_id, self.deployment.address_of("ConsentRegistry"))
+
+    def state_of(self, agreement: bytes) -> AgreementState:
+        """The state of a consent or contract now."""
+        return AgreementState(self._call("ConsentRegistry", "state_of", agreement))
+
+    def anchor_of(self, root: bytes) -> int:
+        """The number of the anchor that holds this root; 0 if none."""
+        return int(self._call("ReferenceRegistry", "anchor_of", root))
+
+    def verify(self, anchor: int, reference: Reference, proof: Sequence[bytes]) -> bool:
+        """Does the chain agree that an anchor holds a reference value?"""
+        return bool(self._call("ReferenceRegistry", "verify", anchor, reference, list(proof)))
+
+    def rules(self) -> bytes:
+        """The hash of the rule set in force."""
+        return bytes(self._call("Council", "rules"))
+
+    def balance_of(self, account: Address) -> int:
+        """Health tokens of an account."""
+        return int(self._call("HealthToken", "balanceOf", account))
+
+    def total_supply(self) -> int:
+        """Health tokens in existence."""
+        return int(self._call("HealthToken", "totalSupply"))
+
+    def series(self, number: int) -> Series:
+        """A voucher series as the chain has it. Raises `SERIES_UNKNOWN`."""
+        modulus = bytes(self._call("VoucherMint", "modulus_of", number))
+        if not modulus:
+            raise ChainError(
+                "SERIES_UNKNOWN", f"series {number} was never opened", "the council opens a series a month"
+            )
+        denomination = int(self._call("VoucherMint", "series_of", number)[1])
+        contract = self.deployment.address_of("VoucherMint")
+        return Series(number, modulus, self.deployment.chain_id, contract, denomination)
+
+    def redeemed(self, number: int) -> int:
+        """Vouchers of a series that were redeemed."""
+        return int(self._call("VoucherMint", "series_of", number)[2])
+
+    def is_spent(self, series: int, serial: bytes) -> bool:
+        """Was a voucher redeemed?"""
+        return bool(self._call("VoucherMint", "is_spent", series, serial))
+
+    def height(self) -> int:
+        """The number of the newest block."""
+        return _reach(lambda: int(self.web3.eth.block_number))
+
+    def time(self) -> int:
+        """UTC seconds of the newest block."""
+        return _reach(lambda: int(self.web3.eth.get_block("latest")["timestamp"]))
+
+    def _call(self, contract: str, function: str, *arguments: Any) -> Any:
+        return _reach(lambda: self._contracts[contract].functions[function](*arguments).call())
+
+    def _receipt(self, sent: bytes) -> TxReceipt | None:
+        try:
+            return self.web3.eth.get_transaction_receipt(sent)  # type: ignore[arg-type]
+        except TransactionNotFound:
+            return None
+
+    def _reason_of(self, sent: bytes) -> str:
+        """Run a failed transaction again on the block before it, to hear the contract's words."""
+        failed = self.web3.eth.get_transaction(sent)  # type: ignore[arg-type]
+        again: TxParams = {"from": failed["from"], "to": failed["to"], "data": failed["input"], "gas": failed["gas"]}
+        try:
+            self.web3.eth.call(again, failed["blockNumber"] - 1)
+        except ContractLogicError as error:
+            return _reason_in(error)
+        return "failed in its block, passes now"
+
+
+def _reach(call: Callable[[], Answer]) -> Answer:
+    """Ask the node; a contract's no becomes its refusal, a lost node `NODE_UNREACHABLE`."""
+    try:
+        return call()
+    except ContractLogicError as error:
+        raise refusal_of(_reason_in(error)) from None
+    except Web3RPCError as error:
+        raise ChainError("NODE_REFUSED", _message_in(error), "nothing was written") from None
+    except requests.RequestException:
+        raise ChainError("NODE_UNREACHABLE", "the node does not answer", "start it, or check its URL") from None
+
+
+def _reason_in(error: ContractLogicError) -> str:
+    return str(error.message or "").removeprefix("execution reverted").removeprefix(": ") or "no reason given"
+
+
+def _message_in(error: Web3RPCError) -> str:
+    response = error.rpc_response or {}
+    return str(response.get("error", {}).get("message", error.message))

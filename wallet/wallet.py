@@ -1,0 +1,101 @@
+"""A wallet in a directory: `keystore.json` holds the words, `purse.db` the vouchers. Both are private to the user."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from eth_account.signers.local import LocalAccount
+
+from chain import Ledger, writes
+from protocol.quantities import Address
+from protocol.typed_data import Consent, Contract, Domain, Message, Revoke, digest_of, signable
+from protocol.vouchers import Series
+from wallet import keys
+from wallet.errors import WalletError
+from wallet.purse import Issuer, Purse
+
+KEYSTORE = "keystore.json"
+PURSE = "purse.db"
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """Tokens at one address of the wallet."""
+
+    account: LocalAccount
+    tokens: int
+
+
+class Wallet:
+    """One holder. Use `create`, `restore` or `open`."""
+
+    def __init__(self, directory: Path, unlocked: keys.Keys) -> None:
+        self.keys = unlocked
+        self.purse = Purse(directory / PURSE, unlocked)
+
+    @classmethod
+    def create(
+        cls, directory: Path, passphrase: str, random: Callable[[int], bytes], *, iterations: int | None = None
+    ) -> "Wallet":
+        """Make a wallet with fresh words. `random(n)` gives n random bytes; `iterations` is the keystore's work factor.
+
+        Raises `WALLET_EXISTS`."""
+        return cls.restore(directory, keys.new_words(random(keys.ENTROPY_SIZE)), passphrase, iterations=iterations)
+
+    @classmethod
+    def restore(cls, directory: Path, words: str, passphrase: str, *, iterations: int | None = None) -> "Wallet":
+        """Make a wallet from its words. Raises `WALLET_EXISTS` or `MNEMONIC_INVALID`."""
+        unlocked = keys.Keys(words)
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        keys.save(directory / KEYSTORE, words, passphrase, iterations=iterations)
+        return cls(directory, unlocked)
+
+    @classmethod
+    def open(cls, directory: Path, passphrase: str) -> "Wallet":
+        """Open a wallet. Raises `WALLET_MISSING` or `PASSPHRASE_WRONG`."""
+        return cls(directory, keys.Keys(keys.load(directory / KEYSTORE, passphrase)))
+
+    def close(self) -> None:
+        """Close the wallet's files."""
+        self.purse.close()
+
+    def collect(self, issuer: Issuer, series: Series) -> int:
+        """Collect the vouchers that are due; returns how many came."""
+        return self.purse.collect(issuer, series)
+
+    def redeem(self, ledger: Ledger, series: Series, *, singles: bool = False) -> int:
+        """Redeem what fills a lot (with `singles`, all); returns how many vouchers."""
+        return self.purse.redeem(ledger, series, singles=singles)
+
+    def holdings(self, ledger: Ledger) -> list[Holding]:
+        """Every address of the wallet that holds tokens."""
+        accounts = [self.keys.recipient(series, lot) for series, lot in self.purse.lots()]
+        found = [Holding(account, ledger.balance_of(Address(account.address))) for account in accounts]
+        return [holding for holding in found if holding.tokens]
+
+    def pay(self, ledger: Ledger, redeemer: Address, tokens: int) -> None:
+        """Pay a redeemer, from as many addresses as it takes. Raises `TOKENS_SHORT`, or the token's refusal."""
+        holdings = self.holdings(ledger)
+        if tokens <= 0 or sum(holding.tokens for holding in holdings) < tokens:
+            raise WalletError("TOKENS_SHORT", f"the wallet does not hold {tokens} tokens", "redeem vouchers first")
+        parts = []
+        for holding in holdings:
+            part = min(tokens, holding.tokens)
+            if part:
+                parts.append((writes.Transfer(redeemer, part), holding.account))
+                tokens -= part
+        ledger.write_all(parts)
+
+    def new_signer(self, relation: int) -> LocalAccount:
+        """An address for one record on chain, never used before and never again."""
+        return self.keys.signer(relation, self.purse.next_use(relation))
+
+
+def sign(account: LocalAccount, domain: Domain, message: Message) -> bytes:
+    """An EIP-712 signature, 65 bytes r ‖ s ‖ v."""
+    return bytes(account.sign_message(signable(domain, message)).signature)
+
+
+def withdrawal(account: LocalAccount, domain: Domain, agreement: Consent | Contract, deadline: int) -> bytes:
+    """The signature that ends a consent or contract; good until `deadline` (UTC seconds)."""
+    return sign(account, domain, Revoke(digest_of(domain, agreement), deadline))
