@@ -1,0 +1,132 @@
+"""SQLite files the way every store of the vault uses them: durable, overwriting what is deleted, errors with codes.
+
+WAL with synchronous=FULL (a commit survives a power cut), secure_delete=ON (deleted bytes are overwritten in the file),
+temp_store=MEMORY. The security of an erasure does not rest on this: it rests on the root secret (see `vault.keys`).
+"""
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from vault.errors import StoreDamaged, StoreUnavailable, VaultError
+
+PRAGMAS = (
+    "PRAGMA page_size=4096",
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA secure_delete=ON",
+    "PRAGMA synchronous=FULL",
+    "PRAGMA temp_store=MEMORY",
+    "PRAGMA trusted_schema=OFF",
+)
+
+
+class Database:
+    """One SQLite file and one connection to it, usable from several threads, one at a time."""
+
+    def __init__(self, path: Path, schema: str, *, create: bool = False) -> None:
+        """Open `path`, or create it with mode 0600 and run `schema`. Raises `StoreUnavailable` or `StoreDamaged`."""
+        self.path = path
+        self.lock = threading.RLock()
+        self._prepare_file(create)
+        with self._translated():
+            self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            try:
+                for pragma in PRAGMAS:
+                    self._connection.execute(pragma)
+                if create:
+                    self._connection.executescript(schema)
+                self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            except BaseException:
+                self._connection.close()
+                raise
+
+    def _prepare_file(self, create: bool) -> None:
+        if create:
+            try:
+                os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+            except FileExistsError:
+                raise StoreUnavailable(
+                    "DATABASE_EXISTS", f"{self.path.name} exists already", "open it instead"
+                ) from None
+            except OSError as error:
+                raise _unwritable(self.path, error) from error
+        elif not self.path.is_file():
+            hint = "bring back this file from the same moment as the others; it is never made anew over old data"
+            raise StoreUnavailable("DATABASE_MISSING", f"{self.path.name} is not there", hint)
+        elif not os.access(self.path, os.W_OK) or not os.access(self.path.parent, os.W_OK):
+            raise _unwritable(self.path, PermissionError("not writable"))
+
+    def execute(self, statement: str, values: Iterable[Any] = ()) -> sqlite3.Cursor:
+        """Run one statement. `sqlite3.IntegrityError` passes; other errors come out translated."""
+        with self.lock, self._translated():
+            return self._connection.execute(statement, tuple(values))
+
+    def execute_many(self, statement: str, rows: Iterable[Iterable[Any]]) -> None:
+        """Run one statement for every row."""
+        with self.lock, self._translated():
+            self._connection.executemany(statement, (tuple(row) for row in rows))
+
+    def rows(self, statement: str, values: Iterable[Any] = ()) -> list[tuple[Any, ...]]:
+        """All rows of a query."""
+        with self.lock, self._translated():
+            return self._connection.execute(statement, tuple(values)).fetchall()
+
+    def value(self, statement: str, values: Iterable[Any] = ()) -> Any:
+        """The first column of the first row, or None."""
+        with self.lock, self._translated():
+            row = self._connection.execute(statement, tuple(values)).fetchone()
+        return None if row is None else row[0]
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing, durable when the block ends. Not nestable."""
+        with self.lock:
+            self.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    def checkpoint(self) -> None:
+        """Move the write-ahead log into the file and truncate it, so that overwritten bytes are gone from both."""
+        self.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def close(self) -> None:
+        """Close the connection; a second call does nothing."""
+        with self.lock:
+            self._connection.close()
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.IntegrityError:
+            raise
+        except sqlite3.OperationalError as error:
+            raise _operational(self.path, error) from error
+        except sqlite3.DatabaseError as error:
+            hint = "restore this file from a backup, then replay the tombstones"
+            raise StoreDamaged("DATABASE_DAMAGED", f"{self.path.name}: {error}", hint) from error
+
+
+def _unwritable(path: Path, error: OSError) -> VaultError:
+    hint = "the vault writes its own files; run it as their owner on a writable file system"
+    return StoreUnavailable("DATABASE_READ_ONLY", f"{path.name} cannot be written: {error}", hint)
+
+
+def _operational(path: Path, error: sqlite3.OperationalError) -> VaultError:
+    text = str(error)
+    if "readonly" in text or "unable to open" in text:
+        return _unwritable(path, PermissionError(text))
+    if "locked" in text:
+        return StoreUnavailable("DATABASE_BUSY", f"{path.name} is in use by another process", "stop that process first")
+    if "full" in text:
+        return StoreUnavailable("DATABASE_FULL", f"no room for {path.name}", "free space; nothing was lost")
+    return StoreDamaged("DATABASE_DAMAGED", f"{path.name}: {text}", "restore this file from a backup")

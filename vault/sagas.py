@@ -1,0 +1,203 @@
+"""The table of erasures: what is needed to go on after a crash, and nothing of the subject once it is certified.
+
+The target (subject and prefixes) is sealed as a ticket under a key of its own, which is destroyed before the erasure is
+certified, so that no copy of this table tells whom it was about.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from protocol.canonical import canonical
+from protocol.quantities import Day, Seconds, SubjectId
+from vault.database import Database
+from vault.errors import KeyErased, VaultError
+from vault.keys import KeyTree
+from vault.paths import Path, parse, period_path, record_path
+from vault.payloads import Place, Purpose, seal, unseal
+from vault.slots import Slots
+from vault.stores import ErasureTarget, Hold
+
+ID_SIZE = 16
+SCHEMA = """
+CREATE TABLE erasure(
+    id TEXT PRIMARY KEY, state TEXT NOT NULL, cause TEXT NOT NULL, requested_at INTEGER NOT NULL,
+    request_mark BLOB UNIQUE,
+    ticket_path TEXT, ticket BLOB, reports TEXT NOT NULL, certificate TEXT
+) WITHOUT ROWID;
+CREATE TABLE store(name TEXT PRIMARY KEY) WITHOUT ROWID;
+"""
+COLUMNS = "SELECT id, state, cause, requested_at, reports, certificate FROM erasure "
+
+
+class Cause(StrEnum):
+    """Why something is erased; the closed list."""
+
+    ERASURE_REQUEST = "ERASURE_REQUEST"
+    CONSENT_WITHDRAWN = "CONSENT_WITHDRAWN"
+    RETENTION_END = "RETENTION_END"
+    PURPOSE_ACHIEVED = "PURPOSE_ACHIEVED"
+    CONTRACT_END = "CONTRACT_END"
+    PROJECT_END = "PROJECT_END"
+
+    @property
+    def needs_identity(self) -> bool:
+        """Does somebody ask, whose identity has to be verified first?"""
+        return self in (Cause.ERASURE_REQUEST, Cause.CONSENT_WITHDRAWN)
+
+
+class State(StrEnum):
+    """How far an erasure is; in this order."""
+
+    REQUESTED = "REQUESTED"
+    IDENTITY_VERIFIED = "IDENTITY_VERIFIED"
+    HOLD_CHECK = "HOLD_CHECK"
+    EXECUTING = "EXECUTING"
+    VERIFIED = "VERIFIED"
+    CERTIFIED = "CERTIFIED"
+    PARTIAL_RETAINED = "PARTIAL_RETAINED"
+
+    @property
+    def final(self) -> bool:
+        """Is the erasure over?"""
+        return self in (State.CERTIFIED, State.PARTIAL_RETAINED)
+
+
+@dataclass(frozen=True, slots=True)
+class StoreReport:
+    """What one store did: entries found before, and whether none was left after."""
+
+    name: str
+    rows: int
+    done: bool = False
+    hold: Hold | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """One erasure as it stands."""
+
+    id: str
+    state: State
+    cause: Cause
+    requested_at: Seconds
+    reports: tuple[StoreReport, ...] = ()
+    certificate: str | None = None
+
+    def report_of(self, name: str) -> StoreReport | None:
+        """What a store reported so far."""
+        return next((report for report in self.reports if report.name == name), None)
+
+
+class ErasureTable:
+    """Erasures on disk, in the database of the records."""
+
+    def __init__(
+        self, database: Database, keys: KeyTree, slots: Slots, tenant: int, entropy: Callable[[int], bytes]
+    ) -> None:
+        self.database = database
+        self._keys = keys
+        self._slots = slots
+        self._period = period_path(tenant, 0)
+        self._entropy = entropy
+
+    def insert(self, cause: Cause, target: ErasureTarget, at: Seconds, request_key: str | None) -> Erasure:
+        """Write down a new erasure, durably."""
+        slot = self._slots.new_subject(self._period)
+        leaf = record_path(slot, self._slots.take({slot: 1})[slot])
+        subject = "" if target.subject is None else target.subject.hex()
+        plain = canonical({"prefixes": list(target.prefixes), "subject": subject})
+        ticket = seal(self._keys.key(leaf), self._place(leaf), plain, self._entropy)
+        erasure = Erasure(self._entropy(ID_SIZE).hex(), State.REQUESTED, cause, at)
+        row = (erasure.id, erasure.state, cause, at, _mark(request_key), leaf, ticket, "[]")
+        self.database.execute("INSERT INTO erasure VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)", row)
+        return erasure
+
+    def save(self, erasure: Erasure) -> None:
+        """Write down how far it is. A final one loses its ticket."""
+        row = (erasure.state, _dump(erasure.reports), erasure.certificate, erasure.id)
+        self.database.execute("UPDATE erasure SET state = ?, reports = ?, certificate = ? WHERE id = ?", row)
+        if erasure.state.final:
+            self.database.execute("UPDATE erasure SET ticket = NULL, ticket_path = NULL WHERE id = ?", (erasure.id,))
+
+    def delete(self, erasure_id: str) -> None:
+        """Take back an erasure that never began."""
+        self.database.execute("DELETE FROM erasure WHERE id = ?", (erasure_id,))
+
+    def get(self, erasure_id: str) -> Erasure:
+        """Raises `ERASURE_UNKNOWN`."""
+        return self._only("WHERE id = ?", erasure_id)
+
+    def by_request_key(self, request_key: str) -> Erasure | None:
+        """The erasure that came with this key of the requester, also long after it was certified."""
+        rows = self.database.rows(COLUMNS + "WHERE request_mark = ?", (_mark(request_key),))
+        return _erasure(rows[0]) if rows else None
+
+    def unfinished(self) -> list[Erasure]:
+        """Those that are not over, oldest first."""
+        rows = self.database.rows(COLUMNS + "ORDER BY requested_at, id")
+        return [erasure for erasure in map(_erasure, rows) if not erasure.state.final]
+
+    def target(self, erasure_id: str) -> ErasureTarget | None:
+        """What it is about, or None once its ticket is destroyed."""
+        ((leaf, ticket),) = self.database.rows("SELECT ticket_path, ticket FROM erasure WHERE id = ?", (erasure_id,))
+        if leaf is None:
+            return None
+        try:
+            found = json.loads(unseal(self._keys.key(parse(leaf)), self._place(parse(leaf)), ticket))
+        except KeyErased:
+            return None
+        subject = SubjectId(bytes.fromhex(found["subject"])) if found["subject"] else None
+        return ErasureTarget(subject, tuple(Path(prefix) for prefix in found["prefixes"]))
+
+    def destroy_ticket(self, erasure_id: str) -> None:
+        """Destroy the ticket's key in an epoch of its own; a second call does nothing."""
+        leaf = self.database.value("SELECT ticket_path FROM erasure WHERE id = ?", (erasure_id,))
+        if leaf is not None and not self._keys.is_erased(parse(leaf)):
+            self._keys.erase([parse(leaf)], self._slots.frontiers)
+
+    def stores(self) -> list[str]:
+        """The names of all stores ever registered."""
+        return [name for (name,) in self.database.rows("SELECT name FROM store ORDER BY name")]
+
+    def add_store(self, name: str) -> None:
+        """Remember a store: no erasure is certified without it from now on."""
+        self.database.execute("INSERT OR IGNORE INTO store VALUES (?)", (name,))
+
+    def _only(self, condition: str, value: str) -> Erasure:
+        rows = self.database.rows(COLUMNS + condition, (value,))
+        if not rows:
+            raise VaultError("ERASURE_UNKNOWN", "there is no such erasure")
+        return _erasure(rows[0])
+
+    def _place(self, leaf: Path) -> Place:
+        return Place(self._keys.vault_id, leaf, Purpose.TICKET)
+
+
+def _mark(request_key: str | None) -> bytes | None:
+    return None if request_key is None else hashlib.sha256(b"tideprint/request/1" + request_key.encode()).digest()
+
+
+def _dump(reports: tuple[StoreReport, ...]) -> str:
+    return json.dumps(
+        [
+            [
+                report.name,
+                report.rows,
+                report.done,
+                None if report.hold is None else [report.hold.basis, report.hold.until],
+            ]
+            for report in reports
+        ]
+    )
+
+
+def _erasure(row: tuple[str, str, str, int, str, str | None]) -> Erasure:
+    erasure_id, state, cause, at, reports, certificate = row
+    parsed = tuple(
+        StoreReport(name, rows, done, None if hold is None else Hold(hold[0], Day(hold[1])))
+        for name, rows, done, hold in json.loads(reports)
+    )
+    return Erasure(erasure_id, State(state), Cause(cause), Seconds(at), parsed, certificate)

@@ -1,0 +1,102 @@
+"""Which slots of the key tree are taken: counters in the key database, so that a frontier can never pass a live key.
+
+Counters only grow. A period counts its subject slots; a subject slot counts its record slots.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from vault.database import Database
+from vault.keyplan import Frontier
+from vault.paths import (
+    FAN_OUT,
+    PERIOD_DEPTH,
+    RECORD_SLOTS,
+    SUBJECT_DEPTH,
+    SUBJECT_SLOTS,
+    TENANT_DIGITS,
+    Path,
+    period_path,
+    record_path,
+    subject_path,
+)
+
+COUNT = "SELECT coalesce(sum(next), 0) FROM counter WHERE length(scope) = ? AND scope >= ? AND scope < ?"
+
+
+class Slots:
+    """Allocates subject and record slots, durably before their keys are used."""
+
+    def __init__(self, database: Database, tenant: int) -> None:
+        self._database = database
+        self._timeless = period_path(tenant, 0)
+        self._tenant = Path(self._timeless[:TENANT_DIGITS])
+
+    def new_subject(self, period: Path) -> Path:
+        """A subject prefix never used before in this period. Raises `SLOTS_EXHAUSTED`."""
+        return subject_path(period, self._take({period: 1})[period])
+
+    def take(self, wanted: Mapping[Path, int]) -> dict[Path, int]:
+        """Take record slots under subject prefixes, all in one commit: the first slot number for each prefix."""
+        return self._take(wanted)
+
+    def _take(self, wanted: Mapping[Path, int]) -> dict[Path, int]:
+        first = {}
+        with self._database.transaction():
+            for scope, count in wanted.items():
+                query = "SELECT next FROM counter WHERE scope = ?"
+                taken = first[scope] = int(self._database.value(query, (scope,)) or 0)
+                _check(scope, taken + count)
+                self._database.execute("INSERT OR REPLACE INTO counter VALUES (?, ?)", (scope, taken + count))
+            self._database.execute("UPDATE meta SET value = value + 1 WHERE name = 'allocations'")
+        return first
+
+    @property
+    def allocations(self) -> int:
+        """How often slots were taken: a key database whose number fell behind the records was rolled back."""
+        return int(self._database.value("SELECT value FROM meta WHERE name = 'allocations'"))
+
+    def leaves_under(self, prefix: Path) -> int:
+        """How many record slots were taken under a prefix."""
+        return int(self._database.value(COUNT, (SUBJECT_DEPTH, prefix, prefix + "g")))
+
+    def frontiers(self, subjects: Iterable[Path] = (), *, every: bool = False) -> list[Frontier]:
+        """The frontiers of an epoch: newest period with all later ones, the timeless period, and the free record slots
+        of these subjects; `every`: of all periods and subjects, at a cost that grows with them."""
+        query = "SELECT max(scope) FROM counter WHERE length(scope) = ? AND scope >= ? AND scope < ?"
+        newest = self._database.value(query, (PERIOD_DEPTH, self._tenant, self._tenant + "g"))
+        found = [] if newest is None else self._of_period(self._tenant, newest)
+        if every:
+            rows = self._database.rows("SELECT scope FROM counter WHERE scope >= ?", (self._tenant,))
+            periods = [Path(scope) for (scope,) in rows if len(scope) == PERIOD_DEPTH]
+            subjects = [Path(scope) for (scope,) in rows if len(scope) == SUBJECT_DEPTH]
+        else:
+            periods = [self._timeless]
+        for period in periods:
+            if period != newest:
+                found += self._of_period(period, period)
+        for subject in subjects:
+            found += self._of_subject(subject)
+        return found
+
+    def _of_period(self, scope: Path, period: Path) -> list[Frontier]:
+        count = self._database.value("SELECT next FROM counter WHERE scope = ?", (period,))
+        if count is None:
+            return []
+        index = int(period, FAN_OUT) * SUBJECT_SLOTS + count
+        width = SUBJECT_DEPTH
+        first = Path(f"{index:0{width}x}")
+        return [Frontier(scope, first)] if first.startswith(scope) and len(first) == width else []
+
+    def _of_subject(self, subject: Path) -> list[Frontier]:
+        count = self._database.value("SELECT next FROM counter WHERE scope = ?", (subject,))
+        if count is None or count >= RECORD_SLOTS:
+            return []
+        return [Frontier(subject, record_path(subject, count))]
+
+
+def _check(scope: Path, wanted: int) -> None:
+    """Raises `SLOTS_EXHAUSTED` when a level is full."""
+    if len(scope) == PERIOD_DEPTH:
+        subject_path(scope, wanted - 1)
+    else:
+        record_path(scope, wanted - 1)

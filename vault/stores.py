@@ -1,0 +1,169 @@
+"""The store register: every place that holds something of a subject, and how each forgets it.
+
+Order matters: keys first (the moment of erasure), then blocks (their CIDs are read from the record rows), then the
+rows, then the identity map, then what others registered, such as an oracle's spool.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from protocol.quantities import Day, SubjectId
+from vault.blocks import BlockStore
+from vault.cids import Cid
+from vault.database import Database
+from vault.directory import SubjectDirectory, delete_owners
+from vault.identity import IdentityMap
+from vault.keys import KeyTree
+from vault.paths import Path, leaf_range
+from vault.slots import Slots
+
+
+@dataclass(frozen=True, slots=True)
+class ErasureTarget:
+    """What is to be erased: key-tree prefixes, and the subject they belong to (None for a whole period)."""
+
+    subject: SubjectId | None
+    prefixes: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A law that keeps something: its basis in words and the last day it applies."""
+
+    basis: str
+    until: Day
+
+
+class ErasableStore(Protocol):
+    """A store that can forget. Every call may be repeated. A store that cannot be reached raises OSError."""
+
+    name: str
+    method: str
+    """How it forgets, for the certificate."""
+    proof: str
+    """How `absent` makes sure, for the certificate."""
+
+    def count(self, target: ErasureTarget) -> int:
+        """How many entries of the target it holds."""
+
+    def erase(self, target: ErasureTarget) -> Hold | None:
+        """Delete them durably; a hold if something has to stay there by law."""
+
+    def absent(self, target: ErasureTarget) -> bool:
+        """Look again: is nothing left but what the hold covers?"""
+
+
+class KeyStore:
+    """The keys: one epoch of the key tree."""
+
+    name = "keys"
+    method = "key tree re-keyed under a fresh root secret, the old one overwritten in place"
+    proof = "no path leads to the keys, and the root slot holds the secret of the current epoch only"
+
+    def __init__(self, keys: KeyTree, slots: Slots) -> None:
+        self._keys = keys
+        self._slots = slots
+
+    def count(self, target: ErasureTarget) -> int:
+        """Leaves that had been taken under the prefixes."""
+        return sum(self._slots.leaves_under(prefix) for prefix in target.prefixes)
+
+    def erase(self, target: ErasureTarget) -> None:
+        """One epoch, which also refreshes the keys not used yet."""
+        self._keys.settle()
+        if not self.absent(target):
+            self._keys.erase(target.prefixes, self._slots.frontiers)
+
+    def absent(self, target: ErasureTarget) -> bool:
+        """Are all prefixes without a key?"""
+        return all(self._keys.is_erased(prefix) for prefix in target.prefixes)
+
+
+class SealedBlocks:
+    """The ciphertext."""
+
+    name = "blocks"
+    method = "blocks deleted, their bytes overwritten in the file"
+    proof = "each identifier asked for again"
+
+    def __init__(self, blocks: BlockStore, rows: Database) -> None:
+        self._blocks = blocks
+        self._rows = rows
+
+    def count(self, target: ErasureTarget) -> int:
+        """Blocks the record rows point to."""
+        return len(self._cids(target))
+
+    def erase(self, target: ErasureTarget) -> None:
+        """Delete them."""
+        self._blocks.delete(self._cids(target))
+
+    def absent(self, target: ErasureTarget) -> bool:
+        """Does the store hold none of them?"""
+        return not self._blocks.has(self._cids(target))
+
+    def _cids(self, target: ErasureTarget) -> list[Cid]:
+        query = "SELECT cid FROM record WHERE id >= ? AND id < ?"
+        return [Cid(cid) for prefix in target.prefixes for (cid,) in self._rows.rows(query, leaf_range(prefix))]
+
+
+class RecordRows:
+    """The rows: path, CID and salt mark; and the owner rows."""
+
+    name = "records"
+    method = "rows deleted, their bytes overwritten in the file and its log"
+    proof = "the ranges of the erased prefixes asked for again"
+
+    def __init__(self, rows: Database, directory: SubjectDirectory) -> None:
+        self._rows = rows
+        self._directory = directory
+
+    def count(self, target: ErasureTarget) -> int:
+        """Record rows, one salt each."""
+        return count_rows(self._rows, "record", target.prefixes)
+
+    def erase(self, target: ErasureTarget) -> None:
+        """Delete record and owner rows in one commit."""
+        with self._rows.transaction():
+            ranges = [leaf_range(prefix) for prefix in target.prefixes]
+            self._rows.execute_many("DELETE FROM record WHERE id >= ? AND id < ?", ranges)
+            delete_owners(self._rows, target.prefixes)
+        self._rows.checkpoint()
+        self._directory.forget(target.prefixes)
+
+    def absent(self, target: ErasureTarget) -> bool:
+        """Is no row left?"""
+        return count_rows(self._rows, "record", target.prefixes) + count_rows(self._rows, "owner", target.prefixes) == 0
+
+
+class IdentityEntries:
+    """Person, devices, collect credential."""
+
+    name = "identity"
+    method = "entries deleted, their bytes overwritten in the file and its log; the index in memory dropped"
+    proof = "file and index asked for again"
+
+    def __init__(self, identity: IdentityMap) -> None:
+        self._identity = identity
+
+    def count(self, target: ErasureTarget) -> int:
+        """Entries under the prefixes."""
+        return self._identity.count(target.prefixes)
+
+    def erase(self, target: ErasureTarget) -> None:
+        """Delete them."""
+        self._identity.delete(target.prefixes)
+
+    def absent(self, target: ErasureTarget) -> bool:
+        """Is no entry left, on disk or in memory?"""
+        return self._identity.count(target.prefixes) == 0 and target.subject not in self._identity
+
+
+def count_rows(database: Database, table: str, prefixes: Sequence[Path]) -> int:
+    """Rows of `record` or `owner` under prefixes."""
+    query = {
+        "record": "SELECT count(*) FROM record WHERE id >= ? AND id < ?",
+        "owner": "SELECT count(*) FROM owner WHERE id >= ? AND id < ?",
+    }[table]
+    return sum(int(database.value(query, leaf_range(prefix))) for prefix in prefixes)
