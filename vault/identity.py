@@ -84,7 +84,7 @@ class IdentityMap:
             self._check_devices(devices, None)
             subject = SubjectId(self._entropy(SUBJECT_SIZE))
             entry = IdentityEntry(subject, person, tuple(DeviceId(device) for device in devices), collect_hash)
-            self._write(self._slots.new_subject(self._period), entry)
+            self._write(record_path(self._slots.new_subject(self._period, 1), 0), entry)
             return subject
 
     def add_device(self, subject: SubjectId, device: bytes) -> None:
@@ -159,10 +159,10 @@ class IdentityMap:
         old, before = self._entries[entry.subject]
         for device in before.devices:
             del self._devices[device]
-        self._write(Path(old[:SUBJECT_DEPTH]), entry, old)
+        slot = Path(old[:SUBJECT_DEPTH])
+        self._write(record_path(slot, self._slots.take({slot: 1})[slot]), entry, old)
 
-    def _write(self, slot: Path, entry: IdentityEntry, old: Path | None = None) -> None:
-        path = record_path(slot, self._slots.take({slot: 1})[slot])
+    def _write(self, path: Path, entry: IdentityEntry, old: Path | None = None) -> None:
         plain = canonical(
             {
                 "collect": entry.collect_hash.hex(),

@@ -6,6 +6,7 @@ rows: a crash in between leaves unused slots or unreferenced ciphertext, never a
 """
 
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -32,8 +33,10 @@ from vault.paths import (
     period_of,
     period_path,
     record_path,
+    subject_path,
     tenant_path,
 )
+
 from vault.payloads import Place, Purpose, seal, unseal
 from vault.slots import Slots
 
@@ -97,30 +100,36 @@ class RecordKeeper:
         with self._shelf.database.lock:
             openings = [self._commit_to(draft) for draft in drafts]
             slots, owners = self._slots_for(drafts)
+            leaves = {slot: LEAVES_PER_RECORD * count for slot, count in Counter((*slots, *owners)).items()}
+            free = self._shelf.slots.take(leaves)
+            for slot in owners:
+                free[slot] += LEAVES_PER_RECORD
             placed = []
-            taken = self._shelf.slots.take(_leaves(slots))
             for draft, opening, slot in zip(drafts, openings, slots, strict=True):
-                placed.append((record_path(slot, taken[slot]), pack(draft, opening), opening))
-                taken[slot] += LEAVES_PER_RECORD
+                placed.append((record_path(slot, free[slot]), pack(draft, opening), opening))
+                free[slot] += LEAVES_PER_RECORD
             return self._store(placed, owners)
 
     def _commit_to(self, draft: Draft) -> Opening:
-        self._may_use(draft.subject, period_path(self._shelf.tenant, period_of(draft.day)))
+        self._may_use(draft.subject, self._period_of(draft))
         salt = Salt(self._shelf.entropy(SALT_SIZE))
         return Opening(draft.kind.reference_kind, salt, canonical(draft.record))
 
+    def _period_of(self, draft: Draft) -> Path:
+        return period_path(self._shelf.tenant, period_of(draft.day))
+
     def _slots_for(self, drafts: Sequence[Draft]) -> tuple[list[Path], dict[Path, SubjectId]]:
-        """The subject slot of every draft, and those of them that are new."""
-        shelf, slots = self._shelf, []
-        new: dict[tuple[SubjectId, Path], Path] = {}
-        for draft in drafts:
-            period = period_path(shelf.tenant, period_of(draft.day))
-            slot = shelf.directory.slot_of(draft.subject, period) or new.get((draft.subject, period))
-            if slot is None:
-                slot = new[draft.subject, period] = shelf.slots.new_subject(period)
-                shelf.slots.take({slot: LEAVES_PER_RECORD})
-            slots.append(slot)
-        return slots, {slot: subject for (subject, _), slot in new.items()}
+        """The subject slot of every draft, and the owners of those that are new."""
+        wanted = [(draft.subject, self._period_of(draft)) for draft in drafts]
+        known = {pair: self._shelf.directory.slot_of(*pair) for pair in wanted}
+        owners = {}
+        missing = [pair for pair, slot in known.items() if slot is None]
+        firsts = self._shelf.slots.take(Counter(period for _, period in missing)) if missing else {}
+        for subject, period in missing:
+            slot = known[subject, period] = subject_path(period, firsts[period])
+            firsts[period] += 1
+            owners[slot] = subject
+        return [slot for pair in wanted if (slot := known[pair]) is not None], owners
 
     def _store(self, placed: Sequence[tuple[Path, bytes, Opening]], owners: Mapping[Path, SubjectId]) -> list[Receipt]:
         shelf = self._shelf
@@ -228,10 +237,6 @@ class RecordKeeper:
 
     def _place(self, path: Path) -> Place:
         return Place(self._shelf.keys.vault_id, path, Purpose.RECORD)
-
-
-def _leaves(slots: Sequence[Path]) -> dict[Path, int]:
-    return {slot: LEAVES_PER_RECORD * slots.count(slot) for slot in set(slots)}
 
 
 def _proof_path(record_id: RecordId) -> Path:

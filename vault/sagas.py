@@ -105,8 +105,7 @@ class ErasureTable:
 
     def insert(self, cause: Cause, target: ErasureTarget, at: Seconds, request_key: str | None) -> Erasure:
         """Write down a new erasure, durably."""
-        slot = self._slots.new_subject(self._period)
-        leaf = record_path(slot, self._slots.take({slot: 1})[slot])
+        leaf = record_path(self._slots.new_subject(self._period, 1), 0)
         subject = "" if target.subject is None else target.subject.hex()
         plain = canonical({"prefixes": list(target.prefixes), "subject": subject})
         ticket = seal(self._keys.key(leaf), self._place(leaf), plain, self._entropy)

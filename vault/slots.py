@@ -31,24 +31,30 @@ class Slots:
         self._timeless = period_path(tenant, 0)
         self._tenant = Path(self._timeless[:TENANT_DIGITS])
 
-    def new_subject(self, period: Path) -> Path:
-        """A subject prefix never used before in this period. Raises `SLOTS_EXHAUSTED`."""
-        return subject_path(period, self._take({period: 1})[period])
+    def new_subject(self, period: Path, leaves: int) -> Path:
+        """A subject prefix never used before in this period, with its first leaves taken. Raises `SLOTS_EXHAUSTED`."""
+        with self._database.transaction():
+            slot = subject_path(period, self._advance(period, 1))
+            self._advance(slot, leaves)
+            self._count()
+        return slot
 
     def take(self, wanted: Mapping[Path, int]) -> dict[Path, int]:
-        """Take record slots under subject prefixes, all in one commit: the first slot number for each prefix."""
-        return self._take(wanted)
-
-    def _take(self, wanted: Mapping[Path, int]) -> dict[Path, int]:
-        first = {}
+        """Take this many subject slots of periods or record slots of subjects, in one commit: the first number of
+        each. Raises `SLOTS_EXHAUSTED`, and then takes none."""
         with self._database.transaction():
-            for scope, count in wanted.items():
-                query = "SELECT next FROM counter WHERE scope = ?"
-                taken = first[scope] = int(self._database.value(query, (scope,)) or 0)
-                _check(scope, taken + count)
-                self._database.execute("INSERT OR REPLACE INTO counter VALUES (?, ?)", (scope, taken + count))
-            self._database.execute("UPDATE meta SET value = value + 1 WHERE name = 'allocations'")
+            first = {scope: self._advance(scope, count) for scope, count in wanted.items()}
+            self._count()
         return first
+
+    def _advance(self, scope: Path, count: int) -> int:
+        taken = int(self._database.value("SELECT next FROM counter WHERE scope = ?", (scope,)) or 0)
+        _check(scope, taken + count)
+        self._database.execute("INSERT OR REPLACE INTO counter VALUES (?, ?)", (scope, taken + count))
+        return taken
+
+    def _count(self) -> None:
+        self._database.execute("UPDATE meta SET value = value + 1 WHERE name = 'allocations'")
 
     @property
     def allocations(self) -> int:
