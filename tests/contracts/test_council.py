@@ -32,7 +32,11 @@ def test_a_decision_takes_a_threshold_and_the_delay(house: House, call: Any) -> 
         ("Proposed", {"id": id, "target": council.address}),
         ("Approved", {"id": id, "count": 1}),
     ]
-    assert id == council.id_of(*call) == keccak(encode(["uint256", "address", "bytes32", "bytes32"], [1, str(call[0]), keccak(call[1]), SALT]))
+    assert (
+        id
+        == council.id_of(*call)
+        == keccak(encode(["uint256", "address", "bytes32", "bytes32"], [1, str(call[0]), keccak(call[1]), SALT]))
+    )
     council.approve(id, sender=MEMBERS[2])
     assert events(council) == [("Approved", {"id": id, "count": 2})]
     boa.env.time_travel(DELAY - 1)
@@ -174,7 +178,9 @@ def test_a_new_board_voids_what_the_old_one_approved(house: House, call: Any) ->
         (MEMBERS, 2, 30 * 86_400 + 1, "council: delay"),
     ],
 )
-def test_a_board_that_could_not_decide_is_refused(house: House, members: Any, threshold: int, delay: int, reason: str) -> None:
+def test_a_board_that_could_not_decide_is_refused(
+    house: House, members: Any, threshold: int, delay: int, reason: str
+) -> None:
     with boa.reverts(reason):
         house.decide(house.council, "set_board", members, threshold, delay)
     with boa.reverts(reason):

@@ -116,7 +116,10 @@ def test_the_empty_proof_of_an_unknown_batch_is_false(house: House) -> None:
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(values=st.sets(st.binary(min_size=32, max_size=32), min_size=1, max_size=24), other=st.binary(min_size=32, max_size=32))
+@given(
+    values=st.sets(st.binary(min_size=32, max_size=32), min_size=1, max_size=24),
+    other=st.binary(min_size=32, max_size=32),
+)
 def test_the_contract_verifies_as_the_protocol_does(house: House, values: set[bytes], other: bytes) -> None:
     tree = Tree.of(Reference(value) for value in values)
     with boa.env.anchor():
@@ -128,5 +131,9 @@ def test_the_contract_verifies_as_the_protocol_does(house: House, values: set[by
 
 
 def test_nothing_is_ever_taken_off(house: House) -> None:
-    functions = {entry["name"] for entry in deployer("ReferenceRegistry").abi if entry.get("stateMutability") == "nonpayable" and "name" in entry}
+    functions = {
+        entry["name"]
+        for entry in deployer("ReferenceRegistry").abi
+        if entry.get("stateMutability") == "nonpayable" and "name" in entry
+    }
     assert functions == {"anchor"}
