@@ -1,0 +1,293 @@
+"""The application: one object in the shape of ABCI 2.0 that owns execution and state, whoever drives it.
+
+Nothing is durable before `commit`, which writes everything of a block in one transaction of the store. A block is
+executed once: preparing or judging a proposal keeps the outcome, and finalizing the same proposal takes it. Bad
+transactions are results, never exceptions; what is raised means that the node cannot go on.
+
+Threads: `check_tx` from one thread; preparing, judging, finalizing and committing from one other; the rest from any.
+"""
+
+import json
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from node.addresses import checksummed
+from node.blocks import Header, ordered_root
+from node.errors import ConfigError, StoreError, TransactionRefused
+from node.execution import Account, BlockRun, Environment, Executor, StateView
+from node.genesis import EXTRA_DATA, Genesis
+from node.overlay import Overlay
+from node.proposals import (
+    Block,
+    CheckResult,
+    Finalized,
+    Info,
+    Prepared,
+    Proposal,
+    QueryResult,
+    Slot,
+    TransactionResult,
+    Verdict,
+)
+from node.receipts import Receipt
+from node.rules.block import Executed, admit, fill
+from node.rules.permissions import Permissions
+from node.rules.transactions import check_form, check_sender
+from node.store import Store
+from node.transactions import Transaction, decode
+
+log = logging.getLogger(__name__)
+DECODED_KEPT = 20_000
+ANCESTORS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    proposal: Proposal
+    block: Block
+    nodes: Overlay
+    results: tuple[TransactionResult, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """The last committed block, with a state and permission answers that only `check_tx` uses."""
+
+    header: Header
+    view: StateView
+    permissions: Permissions
+
+
+class Application:
+    """The state machine of one chain on one store."""
+
+    def __init__(self, genesis: Genesis, store: Store, executor: Executor) -> None:
+        """Raises ConfigError GENESIS_MISMATCH when the store belongs to another chain."""
+        self._genesis, self._store, self._executor = genesis, store, executor
+        self._decoded: dict[bytes, Transaction] = {}
+        self._birth: _Outcome | None = None
+        self._outcome: _Outcome | None = None
+        self._head: _Head | None = None
+        header = store.head()
+        if header is not None:
+            self._check_same_chain(header)
+            self._head = self._head_at(header)
+
+    def _check_same_chain(self, head: Header) -> None:
+        nodes = Overlay(lambda _: None)
+        expected = self._genesis.header(self._executor.genesis_state(self._genesis.alloc, nodes)).hash
+        if self._store.genesis() != expected:
+            raise ConfigError(
+                "GENESIS_MISMATCH",
+                f"the store belongs to another chain (head at {head.number})",
+                "use the genesis.toml it was started with, or another data directory",
+            )
+
+    @property
+    def genesis(self) -> Genesis:
+        """The rules that never change."""
+        return self._genesis
+
+    @property
+    def head(self) -> Header:
+        """The last committed header. Raises StoreError STORE_EMPTY before genesis is committed."""
+        return self._at_head().header
+
+    def info(self) -> Info:
+        """The last committed height and hash."""
+        return Info(-1, b"") if self._head is None else Info(self._head.header.number, self._head.header.hash)
+
+    def init_chain(self) -> bytes:
+        """Compute block 0; the next commit writes it. Returns its hash."""
+        nodes = Overlay(self._store.node)
+        header = self._genesis.header(self._executor.genesis_state(self._genesis.alloc, nodes))
+        block = Block(header, (), ())
+        self._birth = _Outcome(Proposal(Slot(0, header.time), ()), block, nodes, ())
+        return header.hash
+
+    def check_tx(self, raw: bytes) -> CheckResult:
+        """Is this transaction worth keeping, as things stand at the head? Form, sender, permission."""
+        head = self._at_head()
+        try:
+            tx = self._decode(raw)
+            check_form(tx, self._genesis.chain_id, self._genesis.gas_limit)
+            check_sender(tx, head.view.account(tx.sender), head.view.code(tx.sender))
+            head.permissions.check(tx)
+        except TransactionRefused as refusal:
+            return CheckResult(None, refusal)
+        return CheckResult(tx)
+
+    def prepare_proposal(
+        self, slot: Slot, candidates: Sequence[bytes], in_time: Callable[[], bool] = lambda: True
+    ) -> Prepared:
+        """Choose from the candidates, in their order, what can run; stop when `in_time` says so."""
+        undecodable: list[tuple[bytes, TransactionRefused]] = []
+        decoded = []
+        for raw in candidates:
+            try:
+                decoded.append(self._decode(raw))
+            except TransactionRefused as refusal:
+                undecodable.append((raw, refusal))
+        environment, nodes, run, permissions = self._open(slot)
+        done = fill(run, permissions, decoded, self._genesis.chain_id, self._genesis.gas_limit, in_time)
+        proposal = Proposal(slot, tuple(tx.raw for tx in done.included))
+        results = tuple(_result(receipt) for receipt in done.receipts)
+        root = run.close()
+        self._outcome = _Outcome(proposal, self._assemble(environment, root, done), nodes, results)
+        return Prepared(proposal, tuple(done.refused))
+
+    def process_proposal(self, proposal: Proposal) -> Verdict:
+        """Does the proposal keep every rule, as the next block? Executes it and keeps the outcome."""
+        problem = self._misplaced(proposal.slot)
+        if problem:
+            log.warning("proposal rejected: %s", problem)
+            return Verdict(False)
+        if self._outcome is not None and self._outcome.proposal == proposal:
+            return Verdict(True)
+        refusals = self._execute(proposal)
+        if refusals:
+            self._outcome = None
+            log.warning("proposal rejected: %s", ", ".join(sorted({refusal.code for refusal in refusals})))
+        return Verdict(not refusals, tuple(refusals))
+
+    def finalize_block(self, proposal: Proposal) -> Finalized:
+        """Execute a decided block. A transaction that breaks a rule is a result with code 2 and is recorded nowhere."""
+        if self._outcome is None or self._outcome.proposal != proposal:
+            self._execute(proposal)
+        if self._outcome is None:
+            raise StoreError("NOTHING_EXECUTED", "the block has no outcome", "this is a defect, please report it")
+        return Finalized(self._outcome.results, self._outcome.block.header.hash)
+
+    def commit(self) -> Block:
+        """Make the finalized block durable. Raises StoreError when nothing is finalized or the store cannot write."""
+        for outcome in (self._birth, self._outcome):
+            if outcome is not None:
+                transactions = [(tx.hash, tx.raw) for tx in outcome.block.transactions]
+                self._store.write_block(
+                    outcome.block.header, transactions, outcome.block.receipts, outcome.nodes.pending
+                )
+        last = self._outcome or self._birth
+        if last is None:
+            raise StoreError("NOTHING_FINALIZED", "there is no block to commit", "finalize a block first")
+        self._birth = self._outcome = None
+        self._head = self._head_at(last.block.header)
+        for tx in last.block.transactions:
+            self._decoded.pop(tx.raw, None)
+        return last.block
+
+    def query(self, path: str, data: bytes = b"") -> QueryResult:
+        """`/head`, `/account` (20 bytes): JSON values; any other path has code 1."""
+        header = self.head
+        if path == "/head":
+            value = {"number": header.number, "hash": header.hash.hex(), "time": header.time}
+        elif path == "/account" and len(data) == 20:
+            account = self.view(header).account(data)
+            value = {"address": checksummed(data), "nonce": account.nonce, "balance": str(account.balance)}
+        else:
+            return QueryResult(1, b"", header.number)
+        return QueryResult(0, json.dumps(value, sort_keys=True).encode(), header.number)
+
+    def account(self, address: bytes) -> Account:
+        """The account at the head; for the thread of `check_tx`."""
+        return self._at_head().view.account(address)
+
+    def view(self, header: Header) -> StateView:
+        """A fresh view of the state after a block."""
+        return self._executor.view(self.environment(header), header.state_root, Overlay(self._store.node))
+
+    def environment(self, header: Header) -> Environment:
+        """The environment in which a block's code ran."""
+        return Environment(
+            self._genesis.chain_id, header.number, header.time, header.proposer, header.gas_limit, header.mix_hash,
+            self._ancestors(header.parent_hash, header.number),
+        )  # fmt: skip
+
+    def _at_head(self) -> _Head:
+        if self._head is None:
+            raise StoreError("STORE_EMPTY", "the chain has no block yet", "initialise the chain and commit")
+        return self._head
+
+    def _head_at(self, header: Header) -> _Head:
+        view = self.view(header)
+        return _Head(header, view, Permissions(self._genesis, view))
+
+    def _ancestors(self, parent: bytes, number: int) -> Iterator[bytes]:
+        if number > 0:
+            yield parent
+        for height in range(number - 2, max(-1, number - 1 - ANCESTORS), -1):
+            header = self._store.header(height)
+            if header is not None:
+                yield header.hash
+
+    def _decode(self, raw: bytes) -> Transaction:
+        known = self._decoded.get(raw)
+        if known is None:
+            known = decode(raw)
+            if len(self._decoded) >= DECODED_KEPT:
+                self._decoded.clear()
+            self._decoded[raw] = known
+        return known
+
+    def _parent(self) -> Header:
+        return self._birth.block.header if self._birth is not None else self._at_head().header
+
+    def _misplaced(self, slot: Slot) -> str:
+        parent = self._parent()
+        if slot.height != parent.number + 1:
+            return f"height {slot.height} does not follow {parent.number}"
+        return "" if slot.time > parent.time else f"time {slot.time} is not after {parent.time}"
+
+    def _open(self, slot: Slot) -> tuple[Environment, Overlay, BlockRun, Permissions]:
+        parent = self._parent()
+        environment = Environment(
+            self._genesis.chain_id, slot.height, slot.time, slot.proposer, self._genesis.gas_limit, slot.engine_hash,
+            self._ancestors(parent.hash, slot.height),
+        )  # fmt: skip
+        nodes = Overlay(self._store.node if self._birth is None else self._birth.nodes.get)
+        run = self._executor.run(environment, parent.state_root, nodes)
+        return environment, nodes, run, Permissions(self._genesis, run)
+
+    def _execute(self, proposal: Proposal) -> list[TransactionRefused]:
+        """Replay a proposal into `_outcome`; returns the refusals."""
+        environment, nodes, run, permissions = self._open(proposal.slot)
+        results: list[TransactionResult] = []
+        refusals: list[TransactionRefused] = []
+        done = Executed()
+        for raw in proposal.transactions:
+            try:
+                tx = self._decode(raw)
+                receipt = admit(run, permissions, tx, self._genesis.chain_id, self._genesis.gas_limit)
+                done.included.append(tx)
+                done.receipts.append(receipt)
+                results.append(_result(receipt))
+            except TransactionRefused as refusal:
+                refusals.append(refusal)
+                results.append(TransactionResult(2, log=f"{refusal.code}: {refusal.message}"))
+        root = run.close()
+        self._outcome = _Outcome(proposal, self._assemble(environment, root, done), nodes, tuple(results))
+        return refusals
+
+    def _assemble(self, environment: Environment, root: bytes, done: Executed) -> Block:
+        receipts, bloom = tuple(done.receipts), 0
+        for receipt in receipts:
+            bloom |= receipt.bloom
+        header = Header(
+            number=environment.number,
+            parent_hash=self._parent().hash,
+            time=environment.time,
+            proposer=environment.proposer,
+            state_root=root,
+            transactions_root=ordered_root([tx.raw for tx in done.included]),
+            receipts_root=ordered_root([receipt.encode() for receipt in receipts]),
+            bloom=bloom,
+            gas_limit=environment.gas_limit,
+            gas_used=receipts[-1].cumulative_gas if receipts else 0,
+            mix_hash=environment.mix_hash,
+            extra_data=EXTRA_DATA,
+        )
+        return Block(header, tuple(done.included), receipts)
+
+
+def _result(receipt: Receipt) -> TransactionResult:
+    return TransactionResult(0 if receipt.status else 1, receipt.gas_used)

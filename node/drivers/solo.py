@@ -1,0 +1,137 @@
+"""The solo sealer: one process that proposes, judges and commits its own blocks.
+
+A block is made at most once a second: as soon as the pool has something to run, and an empty one after `heartbeat`
+seconds without any. Its time is max(now, parent + 1). When the clock stands before the last block by more than the
+tolerance, nothing is sealed and it is tried again every second.
+
+Execution runs in a thread of its own. The event loop keeps answering meanwhile; the two share the interpreter, so a
+read waits for a switch interval, not for a block.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from node.application import Application
+from node.clock import Clock
+from node.config import Sealing
+from node.errors import NodeError
+from node.pool import Pool
+from node.proposals import Block, Prepared, Slot
+
+log = logging.getLogger(__name__)
+INTERVAL = 1.0
+MOST_CANDIDATES = 5_000
+
+
+class ClockUntrusted(NodeError):
+    """The clock stands before the last block."""
+
+
+class SoloSealer:
+    """The `Driver` of a chain with one sealer."""
+
+    def __init__(
+        self,
+        application: Application,
+        pool: Pool,
+        clock: Clock,
+        settings: Sealing,
+        on_block: Callable[[Block], None] = lambda _: None,
+    ) -> None:
+        self._application, self._pool, self._clock, self._settings = application, pool, clock, settings
+        self._on_block = on_block
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="sealer")
+        self._woken = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self._sealed_at = clock.elapsed() - INTERVAL
+        self._trouble = ""
+
+    @property
+    def trouble(self) -> str:
+        """Why no block can be made at present, or nothing."""
+        return self._trouble
+
+    def wake(self) -> None:
+        """The pool has something new."""
+        self._woken.set()
+
+    def stop(self) -> None:
+        """Finish the block at hand, then return from `run`."""
+        self._stopping.set()
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Make blocks until `stop`. Raises StoreError when a block cannot be made durable: the node cannot go on."""
+        try:
+            while not self._stopping.is_set():
+                await self._until_due()
+                if not self._stopping.is_set():
+                    await self._seal_or_report()
+        finally:
+            self._worker.shutdown(wait=True)
+
+    async def _until_due(self) -> None:
+        while not self._stopping.is_set():
+            since = self._clock.elapsed() - self._sealed_at
+            busy = self._pool.has_candidates
+            remaining = (INTERVAL if busy else self._settings.heartbeat) - since
+            if remaining <= 0:
+                return
+            self._woken.clear()
+            await _set_within(self._stopping if busy else self._woken, remaining)
+
+    async def _seal_or_report(self) -> None:
+        try:
+            await self.seal()
+            self._trouble = ""
+        except ClockUntrusted as error:
+            if not self._trouble:
+                log.error("%s", error)
+            self._trouble = error.code
+            await _set_within(self._stopping, INTERVAL)
+
+    def next_slot(self) -> Slot:
+        """Height and time of the next block. Raises ClockUntrusted (CLOCK_UNTRUSTED)."""
+        parent, now = self._application.head, self._clock.now()
+        if now < parent.time - self._settings.clock_tolerance:
+            raise ClockUntrusted(
+                "CLOCK_UNTRUSTED",
+                f"the clock stands {parent.time - now:.0f} s before the last block",
+                "set the clock; sealing goes on by itself",
+            )
+        return Slot(parent.number + 1, max(int(now), parent.time + 1))
+
+    async def seal(self) -> Block:
+        """Make one block of what waits, now. Raises ClockUntrusted, StoreError."""
+        slot = self.next_slot()
+        candidates = [tx.raw for tx in self._pool.candidates(MOST_CANDIDATES)]
+        self._sealed_at = started = self._clock.elapsed()
+        loop = asyncio.get_running_loop()
+        prepared, block = await loop.run_in_executor(self._worker, self._make, slot, candidates, started)
+        for tx, refusal in prepared.refused:
+            log.warning("transaction 0x%s left the pool: %s", tx.hash.hex(), refusal)
+            self._pool.remove(tx.hash)
+        for tx in block.transactions:
+            self._pool.remove(tx.hash)
+        self._pool.advance([tx.sender for tx in block.transactions])
+        self._on_block(block)
+        return block
+
+    def _make(self, slot: Slot, candidates: Sequence[bytes], started: float) -> tuple[Prepared, Block]:
+        deadline = started + self._settings.work
+        prepared = self._application.prepare_proposal(slot, candidates, lambda: self._clock.elapsed() < deadline)
+        if not self._application.process_proposal(prepared.proposal).accepted:
+            raise NodeError(
+                "OWN_PROPOSAL_REJECTED", "the node rejects its own block", "this is a defect, please report it"
+            )
+        self._application.finalize_block(prepared.proposal)
+        return prepared, self._application.commit()
+
+
+async def _set_within(event: asyncio.Event, seconds: float) -> None:
+    """Wait until the event is set, but no longer than `seconds`."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), seconds)

@@ -1,0 +1,99 @@
+"""The seam to the machine that executes: what the rest of the node asks of it, in its own words."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from node.overlay import Overlay
+from node.receipts import Receipt
+from node.transactions import AccessList, Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """The block that code sees. `ancestors` yields block hashes from the parent backwards, read only when asked for."""
+
+    chain_id: int
+    number: int
+    time: int
+    proposer: bytes
+    gas_limit: int
+    mix_hash: bytes
+    ancestors: Iterable[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """nonce, balance in wei, and the hash of its code."""
+
+    nonce: int
+    balance: int
+    code_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class CallRequest:
+    """A call without a signature. Without `sender` nothing is charged and no balance is looked at."""
+
+    sender: bytes | None
+    to: bytes
+    value: int
+    data: bytes
+    gas: int | None = None
+    access_list: AccessList = ()
+
+
+class StateView(Protocol):
+    """Accounts at one moment."""
+
+    def account(self, address: bytes) -> Account: ...
+
+    def code(self, address: bytes) -> bytes: ...
+
+    def storage(self, address: bytes, slot: int) -> int: ...
+
+    def static_call(self, to: bytes, data: bytes, gas: int) -> bytes | None:
+        """What `to` answers without changing anything, or None if it fails."""
+        ...
+
+
+class BlockRun(StateView, Protocol):
+    """A block being executed; the view is the state after what has been applied."""
+
+    gas_used: int
+
+    def apply(self, transaction: Transaction) -> Receipt:
+        """Execute; a failing contract gives status 0. Raises TransactionRefused and then leaves no trace."""
+        ...
+
+    def undo(self) -> None:
+        """Take the last applied transaction back."""
+        ...
+
+    def touched(self, address: bytes) -> bool:
+        """Did code run in the name of `address` during the last transaction?"""
+        ...
+
+    def close(self) -> bytes:
+        """Write the new state into the overlay and return its root."""
+        ...
+
+
+class Executor(Protocol):
+    """A machine that follows the Prague rules with a base fee of zero."""
+
+    def genesis_state(self, alloc: Mapping[bytes, int], nodes: Overlay) -> bytes:
+        """Write the first balances into `nodes`; return the state root."""
+        ...
+
+    def view(self, environment: Environment, root: bytes, nodes: Overlay) -> StateView: ...
+
+    def run(self, environment: Environment, root: bytes, nodes: Overlay) -> BlockRun: ...
+
+    def call(self, environment: Environment, root: bytes, nodes: Overlay, request: CallRequest) -> bytes:
+        """Raises CallFailed, CallReverted."""
+        ...
+
+    def estimate(self, environment: Environment, root: bytes, nodes: Overlay, request: CallRequest) -> int:
+        """The least gas with which the call succeeds, within 1.5 %. Raises CallFailed, CallReverted."""
+        ...

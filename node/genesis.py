@@ -1,0 +1,119 @@
+"""Genesis: what all members of a chain must share, from a TOML file that people can read.
+
+chain_id = 20210310
+time = 1616025600                 # UTC seconds of block 0
+gas_limit = 30000000
+founders = ["0x..."]              # the first creates the Council with its first transaction
+[alloc]                           # optional: address = wei, as a string
+"0x..." = "1000000000000000000"
+"""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from eth_hash.auto import keccak
+
+from node.addresses import checksummed, parse_address
+from node.blocks import EMPTY_ROOT, ZERO_ADDRESS, ZERO_HASH, Header
+from node.errors import ConfigError
+from node.transactions import created_address
+
+CHAIN_ID = 20_210_310
+GAS_LIMIT = 30_000_000
+EXTRA_DATA = b"tideprint"
+_FIELDS = {"chain_id", "time", "gas_limit", "founders", "alloc"}
+
+
+@dataclass(frozen=True)
+class Genesis:
+    """Block 0 and the rules that never change. `time` in UTC seconds, `alloc` in wei."""
+
+    founders: tuple[bytes, ...]
+    time: int
+    chain_id: int = CHAIN_ID
+    gas_limit: int = GAS_LIMIT
+    alloc: Mapping[bytes, int] = field(default_factory=dict)
+
+    @cached_property
+    def council(self) -> bytes:
+        """Where the Council will be: the first contract of the first founder."""
+        return created_address(self.founders[0], 0)
+
+    def header(self, state_root: bytes) -> Header:
+        """Block 0; its mix hash binds chain id and founders."""
+        return Header(
+            0, ZERO_HASH, self.time, ZERO_ADDRESS, state_root, EMPTY_ROOT, EMPTY_ROOT, 0, self.gas_limit, 0,
+            mix_hash=self._founders_digest(), extra_data=EXTRA_DATA,
+        )  # fmt: skip
+
+    def _founders_digest(self) -> bytes:
+        """Chain id and founders are rules too: a chain with others must have another block 0."""
+        return keccak(self.chain_id.to_bytes(32, "big") + b"".join(self.founders))
+
+
+def load_genesis(path: Path) -> Genesis:
+    """Read and check a genesis file. Raises ConfigError GENESIS_MISSING, GENESIS_INVALID, ADDRESS_INVALID."""
+    try:
+        table = tomllib.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise ConfigError("GENESIS_MISSING", f"no {path.name} in {path.parent}", "run `node init` first") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise _invalid(f"{path.name}: {error}") from error
+    unknown = sorted(set(table) - _FIELDS)
+    if unknown:
+        raise _invalid(f"unknown setting {unknown[0]}")
+    founders = table.get("founders")
+    if not isinstance(founders, list) or not founders:
+        raise _invalid("founders must name at least one address")
+    parsed = tuple(parse_address(text, "founders") for text in founders)
+    if len(set(parsed)) != len(parsed):
+        raise _invalid("a founder is named twice")
+    return Genesis(
+        founders=parsed,
+        time=_whole(table, "time", None, 1),
+        chain_id=_whole(table, "chain_id", CHAIN_ID, 1, 2**53 - 1),
+        gas_limit=_whole(table, "gas_limit", GAS_LIMIT, 1_000_000, 2**40),
+        alloc=_alloc(table.get("alloc", {})),
+    )
+
+
+def write_genesis(path: Path, genesis: Genesis) -> None:
+    """Write the file that `load_genesis` reads; refuses to overwrite (FileExistsError)."""
+    founders = "".join(f'    "{checksummed(address)}",\n' for address in genesis.founders)
+    lines = [
+        "# What all members of this chain share. Changing anything makes another chain.",
+        f"chain_id = {genesis.chain_id}",
+        f"time = {genesis.time}",
+        f"gas_limit = {genesis.gas_limit}",
+        f"# The first founder's first transaction creates the Council, at {checksummed(genesis.council)}",
+        f"founders = [\n{founders}]",
+    ]
+    if genesis.alloc:
+        lines += ["", "[alloc]", *(f'"{checksummed(a)}" = "{wei}"' for a, wei in genesis.alloc.items())]
+    with path.open("x") as file:
+        file.write("\n".join(lines) + "\n")
+
+
+def _invalid(message: str) -> ConfigError:
+    return ConfigError("GENESIS_INVALID", message, "correct genesis.toml")
+
+
+def _whole(table: Mapping[str, object], name: str, default: int | None, low: int, high: int = 2**63 - 1) -> int:
+    value = table.get(name, default)
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise _invalid(f"{name} must be a whole number from {low} to {high}")
+    return value
+
+
+def _alloc(table: object) -> dict[bytes, int]:
+    if not isinstance(table, dict):
+        raise _invalid("alloc must be a table of address = wei")
+    alloc = {}
+    for address, wei in table.items():
+        if not isinstance(wei, str) or not wei.isdecimal() or int(wei) >= 2**128:
+            raise _invalid(f"alloc of {address} must be a decimal string of wei")
+        alloc[parse_address(address, "alloc")] = int(wei)
+    return alloc

@@ -1,0 +1,152 @@
+"""Reading the chain: blocks, transactions, receipts, logs, state and calls. Any thread may call any method."""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+from node.application import Application
+from node.blocks import Header
+from node.execution import CallRequest, Executor, StateView
+from node.overlay import Overlay
+from node.proposals import Block
+from node.receipts import Log, Receipt, bloom_bits
+from node.store import Store
+from node.transactions import Transaction, decode
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A transaction in its block; `first_log` is the block-wide index of its first log."""
+
+    header: Header
+    index: int
+    transaction: Transaction
+    receipt: Receipt
+    first_log: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedLog:
+    """A log in its block; `index` is block-wide."""
+
+    header: Header
+    transaction_hash: bytes
+    transaction_index: int
+    index: int
+    log: Log
+
+
+@dataclass(frozen=True, slots=True)
+class LogQuery:
+    """Any of the addresses (none: all); for each position any of the topics (empty: all)."""
+
+    addresses: frozenset[bytes]
+    topics: tuple[frozenset[bytes], ...]
+
+    def in_bloom(self, bloom: int) -> bool:
+        """Might a block with this bloom hold a match?"""
+        return all(
+            not wanted or any(bloom & bits == bits for bits in map(bloom_bits, wanted))
+            for wanted in (self.addresses, *self.topics)
+        )
+
+    def matches(self, log: Log) -> bool:
+        """Is this log asked for?"""
+        if self.addresses and log.address not in self.addresses:
+            return False
+        if len(self.topics) > len(log.topics):
+            return False
+        return all(not wanted or topic in wanted for wanted, topic in zip(self.topics, log.topics, strict=False))
+
+
+class Reader:
+    """A read-only view of the chain that an application keeps in a store."""
+
+    def __init__(self, application: Application, store: Store, executor: Executor) -> None:
+        self._application, self._store, self._executor = application, store, executor
+
+    @property
+    def head(self) -> Header:
+        """The last committed header."""
+        return self._application.head
+
+    @property
+    def chain_id(self) -> int:
+        """The chain's id."""
+        return self._application.genesis.chain_id
+
+    def header(self, number: int) -> Header | None:
+        """The header at a height, if it is committed."""
+        return self._store.header(number)
+
+    def header_of(self, block_hash: bytes) -> Header | None:
+        """The header with a hash."""
+        number = self._store.number_of(block_hash)
+        return None if number is None else self._store.header(number)
+
+    def block(self, header: Header) -> Block:
+        """A whole block."""
+        receipts = self._store.receipts(header.number)
+        bodies = self._store.body(header.number)
+        transactions = tuple(decode(raw, receipt.sender) for raw, receipt in zip(bodies, receipts, strict=True))
+        return Block(header, transactions, receipts)
+
+    def transaction(self, transaction_hash: bytes) -> Placed | None:
+        """A committed transaction."""
+        place = self._store.location(transaction_hash)
+        if place is None:
+            return None
+        header = self._store.header(place[0])
+        return None if header is None else self.transaction_at(header, place[1])
+
+    def transaction_at(self, header: Header, index: int) -> Placed | None:
+        """The transaction at an index of a block."""
+        bodies = self._store.body(header.number)
+        if not 0 <= index < len(bodies):
+            return None
+        receipts = self._store.receipts(header.number)
+        first_log = sum(len(receipt.logs) for receipt in receipts[:index])
+        return Placed(header, index, decode(bodies[index], receipts[index].sender), receipts[index], first_log)
+
+    def placed(self, block: Block) -> Iterator[Placed]:
+        """The transactions of a block with their places."""
+        first_log = 0
+        for index, (tx, receipt) in enumerate(zip(block.transactions, block.receipts, strict=True)):
+            yield Placed(block.header, index, tx, receipt, first_log)
+            first_log += len(receipt.logs)
+
+    def logs(self, first: int, last: int, query: LogQuery) -> Iterator[PlacedLog]:
+        """Matching logs of a range of heights, in order; blocks that cannot match are skipped by their bloom."""
+        for number, bloom in self._store.blooms(first, last):
+            if query.in_bloom(bloom):
+                header = self._store.header(number)
+                if header is not None:
+                    yield from logs_of(self.block(header), query)
+
+    def state(self, header: Header) -> StateView:
+        """The state after a block."""
+        return self._application.view(header)
+
+    def call(self, header: Header, request: CallRequest) -> bytes:
+        """Execute on the state after a block. Raises CallFailed, CallReverted."""
+        environment = self._application.environment(header)
+        return self._executor.call(environment, header.state_root, Overlay(self._store.node), request)
+
+    def estimate(self, header: Header, request: CallRequest) -> int:
+        """Gas for a call on the state after a block. Raises CallFailed, CallReverted."""
+        environment = self._application.environment(header)
+        return self._executor.estimate(environment, header.state_root, Overlay(self._store.node), request)
+
+
+def logs_of(block: Block, query: LogQuery) -> Iterator[PlacedLog]:
+    """The matching logs of one block."""
+    index = 0
+    for at, (tx, receipt) in enumerate(zip(block.transactions, block.receipts, strict=True)):
+        for log in receipt.logs:
+            if query.matches(log):
+                yield PlacedLog(block.header, tx.hash, at, index, log)
+            index += 1
+
+
+def log_query(addresses: Collection[bytes], topics: Sequence[Collection[bytes]]) -> LogQuery:
+    """A query from plain collections."""
+    return LogQuery(frozenset(addresses), tuple(frozenset(position) for position in topics))

@@ -1,0 +1,44 @@
+"""JSON-RPC errors: one table of codes, and how the node's own errors map onto it."""
+
+from enum import IntEnum
+from typing import Any
+
+from node.errors import PERMISSION_CODES, CallReverted, NodeError, TransactionRefused
+
+
+class Code(IntEnum):
+    """Codes of JSON-RPC 2.0, EIP-1474 and common use among nodes."""
+
+    EXECUTION_REVERTED = 3
+    PARSE = -32700
+    INVALID_REQUEST = -32600
+    METHOD_NOT_FOUND = -32601
+    INVALID_PARAMS = -32602
+    INTERNAL = -32603
+    SERVER = -32000
+    RESOURCE_NOT_FOUND = -32001
+    TRANSACTION_REJECTED = -32003
+    LIMIT_EXCEEDED = -32005
+
+
+class RpcError(Exception):
+    """An error answer. `data` is anything JSON can hold."""
+
+    def __init__(self, code: Code, message: str, data: object = None) -> None:
+        super().__init__(message)
+        self.code, self.message, self.data = code, message, data
+
+    def body(self) -> dict[str, Any]:
+        """The error object."""
+        body: dict[str, Any] = {"code": int(self.code), "message": self.message}
+        return body if self.data is None else body | {"data": self.data}
+
+
+def rpc_error(error: NodeError) -> RpcError:
+    """The answer for an error of the node: geth's words where there are any, our code in `data`."""
+    if isinstance(error, CallReverted):
+        return RpcError(Code.EXECUTION_REVERTED, error.message, "0x" + error.data.hex())
+    message = error.message + (f" ({error.hint})" if error.hint else "")
+    if isinstance(error, TransactionRefused) and error.refused in PERMISSION_CODES:
+        return RpcError(Code.TRANSACTION_REJECTED, message, {"code": error.code})
+    return RpcError(Code.SERVER, message, {"code": error.code})

@@ -1,0 +1,82 @@
+"""eth_: logs and polled filters."""
+
+from itertools import islice
+from typing import Any
+
+from node.reader import LogQuery
+from node.rpc import formats
+from node.rpc.context import Context, find_header, need_header
+from node.rpc.errors import Code, RpcError
+from node.rpc.filters import Filter
+from node.rpc.parameters import BlockChoice, LogFilter
+
+
+def get_logs(context: Context, wanted: LogFilter) -> list[dict[str, Any]]:
+    if wanted.block_hash is not None:
+        header = context.reader.header_of(wanted.block_hash)
+        if header is None:
+            raise RpcError(Code.SERVER, "unknown block")
+        return _collect(context, header.number, header.number, wanted.query)
+    first, last = (_height(context, choice) for choice in (wanted.first, wanted.last))
+    if first > last:
+        raise RpcError(Code.INVALID_PARAMS, "invalid block range params")
+    return _collect(context, first, min(last, context.reader.head.number), wanted.query)
+
+
+def _height(context: Context, choice: BlockChoice) -> int:
+    return choice.number if choice.number is not None else need_header(context.reader, choice).number
+
+
+def _collect(context: Context, first: int, last: int, query: LogQuery) -> list[dict[str, Any]]:
+    limits = context.limits
+    if last - first >= limits.log_blocks:
+        raise RpcError(Code.LIMIT_EXCEEDED, f"more than {limits.log_blocks} blocks; ask for a smaller range")
+    found = list(islice(context.reader.logs(first, last, query), limits.log_results + 1))
+    if len(found) > limits.log_results:
+        raise RpcError(Code.LIMIT_EXCEEDED, f"more than {limits.log_results} logs; ask for a smaller range")
+    return [formats.log(placed) for placed in found]
+
+
+def new_filter(context: Context, wanted: LogFilter) -> str:
+    head = context.reader.head.number
+    start = find_header(context.reader, wanted.first)
+    seen = start.number - 1 if wanted.first.tag != "latest" and start is not None else head
+    return context.filters.add("logs", seen, wanted)
+
+
+def new_block_filter(context: Context) -> str:
+    return context.filters.add("blocks", context.reader.head.number)
+
+
+def new_pending_filter(context: Context) -> str:
+    return context.filters.add("pending", context.reader.head.number)
+
+
+def uninstall_filter(context: Context, name: str) -> bool:
+    return context.filters.remove(name)
+
+
+def get_filter_logs(context: Context, name: str) -> list[dict[str, Any]]:
+    found = context.filters.get(name)
+    if found.logs is None:
+        raise RpcError(Code.SERVER, "filter not found")
+    return get_logs(context, found.logs)
+
+
+def get_filter_changes(context: Context, name: str) -> list[Any]:
+    found = context.filters.get(name)
+    if found.kind == "pending":
+        hashes = [formats.data(found.pending.popleft()) for _ in range(len(found.pending))]
+        return list(hashes)
+    first, last = found.seen + 1, context.reader.head.number
+    found.seen = max(found.seen, last)
+    if found.kind == "blocks":
+        headers = (context.reader.header(number) for number in range(first, last + 1))
+        return [formats.data(header.hash) for header in headers if header is not None]
+    return _log_changes(context, found, first, last)
+
+
+def _log_changes(context: Context, found: Filter, first: int, last: int) -> list[Any]:
+    bound = None if found.logs is None else found.logs.last.number
+    last = last if bound is None else min(last, bound)
+    return _collect(context, first, last, found.query) if first <= last else []

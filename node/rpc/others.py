@@ -1,0 +1,76 @@
+"""net_, web3_, txpool_ and the raw side of debug_."""
+
+from typing import Any
+
+import rlp
+from eth_hash.auto import keccak
+
+from node.addresses import checksummed
+from node.rpc import formats
+from node.rpc.context import CLIENT_VERSION, Context, need_header
+from node.rpc.errors import Code, RpcError
+from node.rpc.parameters import BlockChoice
+from node.transactions import Transaction
+
+
+def client_version(context: Context) -> str:
+    return CLIENT_VERSION
+
+
+def sha3(context: Context, raw: bytes) -> str:
+    return formats.data(keccak(raw))
+
+
+def net_version(context: Context) -> str:
+    return str(context.reader.chain_id)
+
+
+def listening(context: Context) -> bool:
+    return True
+
+
+def peer_count(context: Context) -> str:
+    return "0x0"
+
+
+def pool_status(context: Context) -> dict[str, str]:
+    pending, queued = context.pool.split()
+    return {
+        "pending": formats.quantity(sum(map(len, pending.values()))),
+        "queued": formats.quantity(sum(map(len, queued.values()))),
+    }
+
+
+def pool_content(context: Context) -> dict[str, Any]:
+    pending, queued = context.pool.split()
+    return {"pending": _by_nonce(pending), "queued": _by_nonce(queued)}
+
+
+def _by_nonce(part: dict[bytes, list[Transaction]]) -> dict[str, dict[str, Any]]:
+    return {
+        checksummed(sender): {str(tx.nonce): formats.transaction(tx) for tx in waiting}
+        for sender, waiting in part.items()
+    }
+
+
+def raw_header(context: Context, choice: BlockChoice) -> str:
+    return formats.data(need_header(context.reader, choice).encode())
+
+
+def raw_block(context: Context, choice: BlockChoice) -> str:
+    block = context.reader.block(need_header(context.reader, choice))
+    transactions = [rlp.decode(tx.raw) if tx.type == 0 else tx.raw for tx in block.transactions]
+    return formats.data(rlp.encode([rlp.decode(block.header.encode()), transactions, [], []]))
+
+
+def raw_receipts(context: Context, choice: BlockChoice) -> list[str]:
+    block = context.reader.block(need_header(context.reader, choice))
+    return [formats.data(receipt.encode()) for receipt in block.receipts]
+
+
+def raw_transaction(context: Context, transaction_hash: bytes) -> str:
+    placed = context.reader.transaction(transaction_hash)
+    found = context.pool.get(transaction_hash) if placed is None else placed.transaction
+    if found is None:
+        raise RpcError(Code.SERVER, "transaction not found")
+    return formats.data(found.raw)

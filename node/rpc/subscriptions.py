@@ -1,0 +1,99 @@
+"""eth_subscribe: newHeads, logs and newPendingTransactions over one WebSocket connection.
+
+Each connection has a bounded queue; a client that reads too slowly is disconnected rather than fed with gaps.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from node.proposals import Block
+from node.reader import LogQuery, logs_of
+from node.rpc import formats
+from node.rpc.errors import Code, RpcError
+from node.rpc.parameters import flag, log_filter, parse_all, text
+from node.transactions import Transaction
+
+QUEUE = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """`kind` is the name in eth_subscribe; `full` asks for whole pending transactions."""
+
+    kind: str
+    query: LogQuery | None = None
+    full: bool = False
+
+
+class Session:
+    """One connection: its subscriptions and what waits to be sent. `None` in the queue ends it."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._subscriptions: dict[str, Subscription] = {}
+        self.queue: asyncio.Queue[bytes | None] = asyncio.Queue(QUEUE)
+
+    async def handle(self, name: str, params: object) -> Any:
+        """eth_subscribe and eth_unsubscribe. Raises RpcError."""
+        if name == "eth_unsubscribe":
+            return self._subscriptions.pop(parse_all((text,), 1, params)[0], None) is not None
+        if len(self._subscriptions) >= self._most:
+            raise RpcError(Code.LIMIT_EXCEEDED, f"more than {self._most} subscriptions on this connection")
+        subscription_id = hex(secrets.randbits(120) | 1 << 120)
+        self._subscriptions[subscription_id] = _parse(params)
+        return subscription_id
+
+    def send(self, message: bytes) -> None:
+        """Queue a message; a full queue ends the connection."""
+        try:
+            self.queue.put_nowait(message)
+        except asyncio.QueueFull:
+            self.close()
+
+    def close(self) -> None:
+        """End the connection, dropping what waits."""
+        while not self.queue.empty():
+            self.queue.get_nowait()
+        self.queue.put_nowait(None)
+        self._subscriptions.clear()
+
+    def on_block(self, block: Block) -> None:
+        """Tell what a new block holds."""
+        for name, subscription in list(self._subscriptions.items()):
+            if subscription.kind == "newHeads":
+                self._notify(name, [formats.header(block.header)])
+            elif subscription.query is not None and block.header.bloom:
+                self._notify(name, (formats.log(placed) for placed in logs_of(block, subscription.query)))
+
+    def on_transaction(self, tx: Transaction) -> None:
+        """Tell of a transaction that entered the pool."""
+        for name, subscription in list(self._subscriptions.items()):
+            if subscription.kind == "newPendingTransactions":
+                self._notify(name, [formats.transaction(tx) if subscription.full else formats.data(tx.hash)])
+
+    def _notify(self, name: str, results: Iterable[object]) -> None:
+        for result in results:
+            message = {
+                "jsonrpc": "2.0",
+                "method": "eth_subscription",
+                "params": {"subscription": name, "result": result},
+            }
+            self.send(orjson.dumps(message))
+
+
+def _parse(params: object) -> Subscription:
+    kind = params[0] if isinstance(params, list) and params else None
+    if kind == "newHeads":
+        return Subscription("newHeads")
+    if kind == "logs":
+        parsed = parse_all((text, log_filter), 1, params)
+        return Subscription("logs", (parsed[1] if len(parsed) > 1 else log_filter({})).query)
+    if kind == "newPendingTransactions":
+        parsed = parse_all((text, flag), 1, params)
+        return Subscription("newPendingTransactions", full=len(parsed) > 1 and parsed[1])
+    raise RpcError(Code.INVALID_PARAMS, "no such subscription: newHeads, logs or newPendingTransactions")

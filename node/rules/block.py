@@ -1,0 +1,83 @@
+"""Executing the transactions of a block under all rules: what may go in does, the rest is refused with its reason."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from node.errors import Refused, TransactionRefused
+from node.execution import BlockRun
+from node.receipts import Receipt
+from node.rules.permissions import Permissions
+from node.rules.transactions import check_form, check_next, check_sender
+from node.transactions import Transaction
+
+LEAST_TRANSACTION_GAS = 21_000
+
+
+@dataclass(slots=True)
+class Executed:
+    """What happened to the transactions of a block; `postponed` found no room and stay in the pool."""
+
+    included: list[Transaction] = field(default_factory=list)
+    receipts: list[Receipt] = field(default_factory=list)
+    refused: list[tuple[Transaction, TransactionRefused]] = field(default_factory=list)
+    postponed: list[Transaction] = field(default_factory=list)
+
+
+def admit(run: BlockRun, permissions: Permissions, tx: Transaction, chain_id: int, gas_limit: int) -> Receipt:
+    """Execute one transaction as the next of its block. Raises TransactionRefused and then leaves no trace."""
+    check_form(tx, chain_id, gas_limit)
+    if tx.gas > gas_limit - run.gas_used:
+        raise TransactionRefused(Refused.BLOCK_GAS_EXCEEDED, "the block has no room for this transaction's gas")
+    account = run.account(tx.sender)
+    check_sender(tx, account, run.code(tx.sender))
+    check_next(tx, account)
+    permissions.check(tx)
+    founding = permissions.founds_council(tx)
+    receipt = run.apply(tx)
+    if run.touched(permissions.council):
+        permissions.forget()
+    if founding:
+        _keep_only_a_council(run, permissions)
+    return receipt
+
+
+def _keep_only_a_council(run: BlockRun, permissions: Permissions) -> None:
+    try:
+        permissions.check_council()
+    except TransactionRefused:
+        run.undo()
+        permissions.forget()
+        raise
+
+
+def fill(
+    run: BlockRun,
+    permissions: Permissions,
+    candidates: Sequence[Transaction],
+    chain_id: int,
+    gas_limit: int,
+    in_time: Callable[[], bool],
+) -> Executed:
+    """Take as many candidates as fit, in their order; each sender's must rise by nonce. Stops when `in_time` says no.
+
+    A sender whose transaction is refused or finds no room has its later ones postponed.
+    """
+    done = Executed()
+    blocked: set[bytes] = set()
+    for at, tx in enumerate(candidates):
+        if not in_time() or gas_limit - run.gas_used < LEAST_TRANSACTION_GAS:
+            done.postponed.extend(candidates[at:])
+            break
+        if tx.sender in blocked:
+            done.postponed.append(tx)
+            continue
+        try:
+            done.receipts.append(admit(run, permissions, tx, chain_id, gas_limit))
+            done.included.append(tx)
+        except TransactionRefused as refusal:
+            blocked.add(tx.sender)
+            if refusal.refused in (Refused.BLOCK_GAS_EXCEEDED, Refused.NONCE_TOO_HIGH):
+                done.postponed.append(tx)
+            else:
+                done.refused.append((tx, refusal))
+    return done

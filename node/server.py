@@ -1,0 +1,161 @@
+"""A node's life: start, serve and seal, drain, stop. SIGTERM and SIGINT let the block at hand finish."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from aiohttp import web
+
+from node.application import Application
+from node.clock import Clock, SystemClock
+from node.config import CONFIG_FILE, GENESIS_FILE, STORE_FOLDER, URL_FILE, Config, load_config, split_address
+from node.drivers.solo import SoloSealer
+from node.errors import ConfigError
+from node.evm import PyEvm
+from node.genesis import Genesis, load_genesis
+from node.pool import Pool
+from node.proposals import Block
+from node.reader import Reader
+from node.rpc.context import Context
+from node.rpc.filters import Filters
+from node.rpc.http import Front
+from node.store import Store
+from node.transactions import Transaction
+
+log = logging.getLogger(__name__)
+WORKERS = 2
+SWITCH_SECONDS = 0.001
+"""How long a thread may keep the interpreter; short, so that reads do not wait for the sealer."""
+STALE_HEARTBEATS = 3
+GIB = 1024**3
+
+
+class Server:
+    """One node on one data directory."""
+
+    def __init__(self, folder: Path, config: Config, genesis: Genesis, clock: Clock | None = None) -> None:
+        """Opens the store and creates block 0 where there is none. Raises ConfigError, StoreError."""
+        require_curve()
+        self._folder, self._config, self._clock = folder, config, clock or SystemClock()
+        self._store = Store(folder / STORE_FOLDER, config.store.map_gib * GIB)
+        try:
+            executor = PyEvm()
+            self.application = Application(genesis, self._store, executor)
+            if self.application.info().height < 0:
+                self.application.init_chain()
+                self.application.commit()
+        except BaseException:
+            self._store.close()
+            raise
+        self.pool = Pool(
+            lambda sender: self.application.account(sender).nonce, config.pool.capacity, config.pool.per_sender
+        )
+        self._driver = SoloSealer(self.application, self.pool, self._clock, config.sealing, self._on_block)
+        self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="reads")
+        self._filters = Filters(self._clock, config.limits.filters)
+        reader = Reader(self.application, self._store, executor)
+        self._context = Context(
+            self.application, reader, self.pool, config.limits, self._filters, self._on_transaction, self._workers
+        )
+        self._front = Front(self._context, config.origins, self.trouble)
+        self._last_block = self._clock.elapsed()
+        self._stopping = False
+        self.url = ""
+
+    def trouble(self) -> str:
+        """Why this node is not ready, or nothing."""
+        if self._stopping:
+            return "STOPPING"
+        silent = self._clock.elapsed() - self._last_block
+        stale = silent > STALE_HEARTBEATS * self._config.sealing.heartbeat
+        return self._driver.trouble or ("NO_BLOCKS" if stale else "")
+
+    def stop(self) -> None:
+        """Finish the block at hand and end `run`."""
+        self._stopping = True
+        self._driver.stop()
+
+    async def run(self, ready: Callable[[str], None] = lambda _: None) -> None:
+        """Serve and seal until `stop`. `ready` hears the URL. Raises ConfigError HTTP_IN_USE, StoreError."""
+        sys.setswitchinterval(SWITCH_SECONDS)
+        runner = web.AppRunner(self._front.application(), access_log=None, shutdown_timeout=2.0)
+        try:
+            await runner.setup()
+            self.url = await self._listen(runner)
+            _write_url(self._folder / URL_FILE, self.url)
+            ready(self.url)
+            await self._driver.run()
+        finally:
+            self._front.close()
+            await runner.cleanup()
+            self._workers.shutdown(wait=True, cancel_futures=True)
+            with contextlib.suppress(FileNotFoundError):
+                (self._folder / URL_FILE).unlink()
+            self._store.close()
+
+    async def _listen(self, runner: web.AppRunner) -> str:
+        host, port = split_address(self._config.http)
+        site = web.TCPSite(runner, host, port)
+        try:
+            await site.start()
+        except OSError as error:
+            raise ConfigError(
+                "HTTP_IN_USE", f"cannot listen on {self._config.http}: {error.strerror}", "choose another --http"
+            ) from error
+        bound = runner.addresses[0]
+        shown = f"[{bound[0]}]" if ":" in bound[0] else bound[0]
+        return f"http://{shown}:{bound[1]}"
+
+    def _on_block(self, block: Block) -> None:
+        self._last_block = self._clock.elapsed()
+        if block.transactions:
+            log.info("block %d: %d transactions, %d gas", block.header.number, len(block.transactions),
+                     block.header.gas_used)  # fmt: skip
+        self._front.on_block(block)
+
+    def _on_transaction(self, tx: Transaction) -> None:
+        self._driver.wake()
+        self._filters.on_transaction(tx.hash)
+        self._front.on_transaction(tx)
+
+
+def require_curve() -> None:
+    """Refuse to run on the Python curve code, fifty times slower. Raises ConfigError CURVE_SLOW."""
+    from eth_keys.backends import get_backend
+    from eth_keys.backends.coincurve import CoinCurveECCBackend
+
+    if not isinstance(get_backend(), CoinCurveECCBackend):
+        raise ConfigError("CURVE_SLOW", "signatures would be recovered in plain Python", "install coincurve")
+
+
+def open_server(folder: Path, http: str | None = None) -> Server:
+    """The node of a data directory; `http` overrides its setting. Raises ConfigError, StoreError."""
+    config = load_config(folder / CONFIG_FILE)
+    if http is not None:
+        config = Config(http, config.origins, config.sealing, config.pool, config.limits, config.store)
+    return Server(folder, config, load_genesis(folder / GENESIS_FILE))
+
+
+def serve(folder: Path, http: str | None = None, ready: Callable[[str], None] = lambda _: None) -> None:
+    """Run a node until SIGTERM or SIGINT."""
+
+    async def main() -> None:
+        server = open_server(folder, http)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, server.stop)
+        await server.run(ready)
+
+    asyncio.run(main())
+
+
+def _write_url(path: Path, url: str) -> None:
+    temporary = path.with_suffix(".new")
+    temporary.write_text(url + "\n")
+    os.replace(temporary, path)

@@ -1,0 +1,229 @@
+"""Transactions: decoding, the recovered sender, intrinsic gas.
+
+Types understood: 0 (EIP-155 only), 1 (EIP-2930), 2 (EIP-1559), 4 (EIP-7702). Blob transactions (3) are refused: nobody
+here keeps blobs. Fees are expressed in the two caps of EIP-1559 for every type.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import rlp
+from coincurve import PublicKey
+from eth_hash.auto import keccak
+
+from node.errors import Refused, TransactionRefused
+
+LEGACY, ACCESS_LIST, DYNAMIC_FEE, BLOB, SET_CODE = range(5)
+CURVE_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
+MAX_NONCE = 2**64 - 2
+"""EIP-2681: the last nonce a transaction may carry."""
+AccessList = tuple[tuple[bytes, tuple[int, ...]], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Authorization:
+    """EIP-7702: an account lets the code at `address` act for it."""
+
+    chain_id: int
+    address: bytes
+    nonce: int
+    y_parity: int
+    r: int
+    s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """A signed transaction; addresses are 20 bytes, `to` is empty for a creation, amounts are wei."""
+
+    hash: bytes
+    raw: bytes
+    type: int
+    chain_id: int
+    nonce: int
+    max_priority_fee: int
+    max_fee: int
+    gas: int
+    to: bytes
+    value: int
+    data: bytes
+    access_list: AccessList
+    authorizations: tuple[Authorization, ...]
+    y_parity: int
+    r: int
+    s: int
+    sender: bytes
+
+    @property
+    def is_creation(self) -> bool:
+        return not self.to
+
+    @property
+    def v(self) -> int:
+        """The signature's v as wallets show it: EIP-155 for type 0, the parity otherwise."""
+        return self.y_parity + 35 + 2 * self.chain_id if self.type == LEGACY else self.y_parity
+
+    @property
+    def price(self) -> int:
+        """What a unit of gas costs the sender, the base fee being zero."""
+        return min(self.max_fee, self.max_priority_fee)
+
+    @property
+    def upfront_cost(self) -> int:
+        """Wei the sender must hold before execution."""
+        return self.value + self.gas * self.max_fee
+
+
+def created_address(sender: bytes, nonce: int) -> bytes:
+    """The address of the contract that `sender` creates with `nonce` (CREATE)."""
+    return keccak(rlp.encode([sender, nonce]))[12:]
+
+
+def intrinsic_gas(data: bytes, creation: bool, access_list: AccessList, authorizations: int) -> int:
+    """Gas paid before the first instruction, initcode words not included (EIP-2028, 2930, 7702)."""
+    zeros = data.count(0)
+    slots = sum(len(keys) for _, keys in access_list)
+    return (
+        21_000
+        + (32_000 if creation else 0)
+        + 4 * zeros
+        + 16 * (len(data) - zeros)
+        + 2_400 * len(access_list)
+        + 1_900 * slots
+        + 25_000 * authorizations
+    )
+
+
+def least_gas(data: bytes, creation: bool, access_list: AccessList, authorizations: int) -> int:
+    """The least gas a transaction may carry: intrinsic with initcode (EIP-3860), or the data floor (EIP-7623)."""
+    zeros = data.count(0)
+    initcode = 2 * ((len(data) + 31) // 32) if creation else 0
+    floor = 21_000 + 10 * (zeros + 4 * (len(data) - zeros))
+    return max(intrinsic_gas(data, creation, access_list, authorizations) + initcode, floor)
+
+
+def recover(digest: bytes, y_parity: int, r: int, s: int) -> bytes:
+    """The 20-byte address that signed `digest`. Raises TransactionRefused for a bad or high-s signature."""
+    if y_parity not in (0, 1) or not 0 < r < CURVE_ORDER or not 0 < s <= CURVE_ORDER // 2:
+        raise TransactionRefused(Refused.TX_UNDECODABLE, "invalid transaction v, r, s values")
+    signature = r.to_bytes(32, "big") + s.to_bytes(32, "big") + bytes([y_parity])
+    try:
+        key = PublicKey.from_signature_and_message(signature, digest, hasher=None)
+    except ValueError as error:
+        raise TransactionRefused(Refused.TX_UNDECODABLE, "invalid signature") from error
+    return keccak(key.format(compressed=False)[1:])[12:]
+
+
+def decode(raw: bytes, sender: bytes | None = None) -> Transaction:
+    """The transaction in its wire form. `sender`, where already known, spares the recovery.
+
+    Raises TransactionRefused (TX_UNDECODABLE, TX_TYPE_UNSUPPORTED, CHAIN_ID_WRONG for one without replay protection).
+    """
+    if not raw:
+        raise TransactionRefused(Refused.TX_UNDECODABLE, "empty transaction")
+    if raw[0] >= 0xC0:
+        return _decode_fields(raw, LEGACY, raw, sender)
+    if raw[0] in (ACCESS_LIST, DYNAMIC_FEE, SET_CODE):
+        return _decode_fields(raw, raw[0], raw[1:], sender)
+    raise TransactionRefused(Refused.TX_TYPE_UNSUPPORTED, f"transaction type {raw[0]} not supported")
+
+
+def _decode_fields(raw: bytes, kind: int, payload: bytes, sender: bytes | None) -> Transaction:
+    try:
+        fields = rlp.decode(payload)
+        return _READERS[kind](raw, fields, sender)
+    except (rlp.exceptions.RLPException, ValueError, TypeError, IndexError) as error:
+        raise TransactionRefused(Refused.TX_UNDECODABLE, f"transaction cannot be decoded: {error}") from error
+
+
+def _int(field: bytes, bits: int = 256) -> int:
+    if not isinstance(field, bytes) or field[:1] == b"\0" or len(field) > bits // 8:
+        raise ValueError("an integer is not in its shortest form or too large")
+    return int.from_bytes(field, "big")
+
+
+def _address(field: bytes, empty: bool = False) -> bytes:
+    if not isinstance(field, bytes) or not (len(field) == 20 or (empty and not field)):
+        raise ValueError("an address has not 20 bytes")
+    return field
+
+
+def _bytes(field: bytes) -> bytes:
+    if not isinstance(field, bytes):
+        raise ValueError("data is a list")
+    return field
+
+
+def _access_list(field: Sequence[tuple[bytes, Sequence[bytes]]]) -> AccessList:
+    entries = []
+    for address, keys in field:
+        if any(len(key) != 32 for key in keys):
+            raise ValueError("a storage key has not 32 bytes")
+        entries.append((_address(address), tuple(int.from_bytes(key, "big") for key in keys)))
+    return tuple(entries)
+
+
+def _authorizations(field: Sequence[Sequence[bytes]]) -> tuple[Authorization, ...]:
+    if not field:
+        raise ValueError("the authorization list is empty")
+    return tuple(
+        Authorization(_int(chain), _address(address), _int(nonce, 64), _int(parity, 8), _int(r), _int(s))
+        for chain, address, nonce, parity, r, s in field
+    )
+
+
+def _read_legacy(raw: bytes, fields: list[bytes], sender: bytes | None) -> Transaction:
+    nonce, price, gas, to, value, data, v_field, r, s = fields
+    v = _int(v_field)
+    if v < 35:
+        raise TransactionRefused(Refused.CHAIN_ID_WRONG, "only replay-protected (EIP-155) transactions allowed")
+    chain_id, parity = divmod(v - 35, 2)
+    if sender is None:
+        signed = rlp.encode([*fields[:6], chain_id, b"", b""])
+        sender = recover(keccak(signed), parity, _int(r), _int(s))
+    return Transaction(
+        keccak(raw), raw, LEGACY, chain_id, _int(nonce, 64), _int(price), _int(price), _int(gas, 64),
+        _address(to, empty=True), _int(value), _bytes(data), (), (), parity, _int(r), _int(s), sender,
+    )  # fmt: skip
+
+
+def _typed(raw: bytes, fields: list[bytes], sender: bytes | None) -> bytes:
+    if sender is not None:
+        return sender
+    parity, r, s = fields[-3:]
+    return recover(keccak(raw[:1] + rlp.encode(fields[:-3])), _int(parity, 8), _int(r), _int(s))
+
+
+def _read_access_list(raw: bytes, fields: list[bytes], sender: bytes | None) -> Transaction:
+    chain_id, nonce, price, gas, to, value, data, accesses, parity, r, s = fields
+    return Transaction(
+        keccak(raw), raw, ACCESS_LIST, _int(chain_id), _int(nonce, 64), _int(price), _int(price), _int(gas, 64),
+        _address(to, empty=True), _int(value), _bytes(data), _access_list(accesses), (),  # type: ignore[arg-type]
+        _int(parity, 8), _int(r), _int(s), _typed(raw, fields, sender),
+    )  # fmt: skip
+
+
+def _read_dynamic_fee(raw: bytes, fields: list[bytes], sender: bytes | None) -> Transaction:
+    chain_id, nonce, tip, cap, gas, to, value, data, accesses, parity, r, s = fields
+    return Transaction(
+        keccak(raw), raw, DYNAMIC_FEE, _int(chain_id), _int(nonce, 64), _int(tip), _int(cap), _int(gas, 64),
+        _address(to, empty=True), _int(value), _bytes(data), _access_list(accesses), (),  # type: ignore[arg-type]
+        _int(parity, 8), _int(r), _int(s), _typed(raw, fields, sender),
+    )  # fmt: skip
+
+
+def _read_set_code(raw: bytes, fields: list[bytes], sender: bytes | None) -> Transaction:
+    chain_id, nonce, tip, cap, gas, to, value, data, accesses, grants, parity, r, s = fields
+    return Transaction(
+        keccak(raw), raw, SET_CODE, _int(chain_id), _int(nonce, 64), _int(tip), _int(cap), _int(gas, 64),
+        _address(to), _int(value), _bytes(data), _access_list(accesses),  # type: ignore[arg-type]
+        _authorizations(grants), _int(parity, 8), _int(r), _int(s), _typed(raw, fields, sender),  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+_READERS: dict[int, Callable[[bytes, list[bytes], bytes | None], Transaction]] = {
+    LEGACY: _read_legacy,
+    ACCESS_LIST: _read_access_list,
+    DYNAMIC_FEE: _read_dynamic_fee,
+    SET_CODE: _read_set_code,
+}
