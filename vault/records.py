@@ -36,7 +36,6 @@ from vault.paths import (
     subject_path,
     tenant_path,
 )
-
 from vault.payloads import Place, Purpose, seal, unseal
 from vault.slots import Slots
 
@@ -126,9 +125,9 @@ class RecordKeeper:
         missing = [pair for pair, slot in known.items() if slot is None]
         firsts = self._shelf.slots.take(Counter(period for _, period in missing)) if missing else {}
         for subject, period in missing:
-            slot = known[subject, period] = subject_path(period, firsts[period])
+            fresh = known[subject, period] = subject_path(period, firsts[period])
             firsts[period] += 1
-            owners[slot] = subject
+            owners[fresh] = subject
         return [slot for pair in wanted if (slot := known[pair]) is not None], owners
 
     def _store(self, placed: Sequence[tuple[Path, bytes, Opening]], owners: Mapping[Path, SubjectId]) -> list[Receipt]:

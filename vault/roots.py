@@ -58,6 +58,18 @@ def root_key(secret: bytes, vault_id: bytes, epoch: int) -> bytes:
     return hmac.digest(secret, b"vkt1 root" + vault_id + struct.pack(">Q", epoch), "sha256")
 
 
+def read_slots(content: bytes) -> dict[int, tuple[int, bytes, bytes]]:
+    """Epoch -> (slot number, vault id, secret) of what reads whole in the bytes of a root slot file."""
+    found = {}
+    for number in (0, 1):
+        raw = content[number * SLOT_DISTANCE :][:SLOT_SIZE]
+        if len(raw) == SLOT_SIZE and raw.startswith(MAGIC):
+            _, epoch, vault_id, secret = BODY.unpack_from(raw)
+            if CHECKSUM.pack(zlib.crc32(raw[: BODY.size])) == raw[BODY.size :]:
+                found[epoch] = (number, vault_id, secret)
+    return found
+
+
 class FileRootSlot:
     """A root slot in a file of 8 KiB, mode 0600."""
 
@@ -158,13 +170,7 @@ class FileRootSlot:
 
     def _slots(self) -> dict[int, tuple[int, bytes, bytes]]:
         """Epoch -> (slot number, vault id, secret) of the slots that read whole."""
-        found = {}
-        for number in (0, 1):
-            raw = os.pread(self._descriptor, SLOT_SIZE, number * SLOT_DISTANCE)
-            magic, epoch, vault_id, secret = BODY.unpack(raw[: BODY.size])
-            if magic == MAGIC and CHECKSUM.pack(zlib.crc32(raw[: BODY.size])) == raw[BODY.size :]:
-                found[epoch] = (number, vault_id, secret)
-        return found
+        return read_slots(os.pread(self._descriptor, 2 * SLOT_DISTANCE, 0))
 
     def _write(self, number: int, content: bytes) -> None:
         if os.pwrite(self._descriptor, content, number * SLOT_DISTANCE) != len(content):

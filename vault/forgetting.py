@@ -1,0 +1,216 @@
+"""Does erasure hold against a thief? Everything here attacks: it opens what it can from stolen copies.
+
+The thief holds a full copy of the three stores from before the erasure, without the root slot, and in addition all that
+exists now, the live root secret included. `attack` derives every key that follows from it and tries it on every sealed
+row of the copy. The controls: neighbours must open, and with the copy's own root slot everything must open.
+"""
+
+import mmap
+import shutil
+import sqlite3
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vault.blocks import check_block
+from vault.errors import StoreDamaged, StoreUnavailable
+from vault.keys import ERASED, KEY_SIZE, child_key, open_node
+from vault.paths import FAN_OUT, SUBJECT_DEPTH, leaf_path, node_id
+from vault.paths import Path as TreePath
+from vault.payloads import Place, Purpose, unseal
+from vault.roots import read_slots, root_key
+from vault.vault import BLOCKS_FILE, IDENTITY_FILE, KEYS_FILE, LOCK_FILE, RECORDS_FILE, ROOT_FILE
+
+Row = tuple[TreePath, Purpose, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class SlotFinding:
+    """What the thief could do with one subject slot of the copy. `erased`: a tombstone of the live vault covers it."""
+
+    slot: TreePath
+    opened: int
+    closed: int
+    erased: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CopyFindings:
+    """The result of an attack on a copy."""
+
+    slots: tuple[SlotFinding, ...]
+
+    @property
+    def erased_opened(self) -> int:
+        """Rows of erased slots that opened: must be 0."""
+        return sum(slot.opened for slot in self.slots if slot.erased)
+
+    @property
+    def erased_closed(self) -> int:
+        """Rows of erased slots that did not open."""
+        return sum(slot.closed for slot in self.slots if slot.erased)
+
+    @property
+    def living_opened(self) -> int:
+        """Rows of other slots that opened: the control, must be all."""
+        return sum(slot.opened for slot in self.slots if not slot.erased)
+
+    @property
+    def living_closed(self) -> int:
+        """Rows of other slots that did not open: must be 0, else the attack itself is broken."""
+        return sum(slot.closed for slot in self.slots if not slot.erased)
+
+    @property
+    def holds(self) -> bool:
+        """Is everything erased closed, and did the control work?"""
+        return self.erased_opened == 0 and self.living_closed == 0 and self.living_opened > 0
+
+
+def take_copy(directory: Path, destination: Path, *, with_root: bool = False) -> None:
+    """Copy a vault's files as a thief or a backup would; the root slot only if asked (that copy undoes erasures)."""
+    left_out = {LOCK_FILE} | (set() if with_root else {ROOT_FILE})
+    for source in sorted(directory.rglob("*")):
+        name = source.relative_to(directory).as_posix()
+        if source.is_file() and name not in left_out:
+            (destination / name).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            shutil.copy2(source, destination / name)
+
+
+def attack(copy: Path, live: Path, root_file: Path | None = None) -> CopyFindings:
+    """Try to open every sealed row of `copy` with all that `copy` and `live` hold.
+
+    `root_file` replaces the live root slot: with the copy's own one, as the control, everything opens.
+    Raises `COPY_UNREADABLE`.
+    """
+    secrets = (root_file or live / ROOT_FILE).read_bytes()
+    derivation = _Derivation(secrets, [copy / KEYS_FILE, live / KEYS_FILE])
+    dead = tuple(prefix for (prefix,) in _query(live / KEYS_FILE, "SELECT prefix FROM tombstone"))
+    opened: Counter[str] = Counter()
+    closed: Counter[str] = Counter()
+    for path, purpose, block in _sealed_rows(copy):
+        (opened if derivation.opens(path, purpose, block) else closed)[path[:SUBJECT_DEPTH]] += 1
+    return CopyFindings(
+        tuple(
+            SlotFinding(TreePath(slot), opened[slot], closed[slot], slot.startswith(dead))
+            for slot in sorted(opened | closed)
+        )
+    )
+
+
+class _Derivation:
+    """Every key that follows from some root secrets and all node rows, old and new."""
+
+    def __init__(self, root_bytes: bytes, key_files: Iterable[Path]) -> None:
+        epochs, self._rows = set(), dict[int, list[bytes]]()
+        secrets = read_slots(root_bytes)
+        for file in key_files:
+            meta = dict(_query(file, "SELECT name, value FROM meta"))
+            self._vault_id = bytes(meta["vault id"])
+            epochs.add(int(meta["epoch"]))
+            for number, sealed in _query(file, "SELECT id, sealed FROM node"):
+                self._rows.setdefault(number, []).append(sealed)
+        epochs.update(secrets)
+        roots = {root_key(secret, self._vault_id, epoch) for _, _, secret in secrets.values() for epoch in epochs}
+        self._keys: dict[str, frozenset[bytes]] = {"": frozenset(roots)}
+        self._nodes: dict[str, list[bytearray]] = {}
+
+    def opens(self, path: TreePath, purpose: Purpose, block: bytes) -> bool:
+        """Does any key that can be derived for this path open the block?"""
+        for key in self.keys_at(path):
+            try:
+                unseal(key, Place(self._vault_id, path, purpose), block)
+            except StoreDamaged:
+                continue
+            return True
+        return False
+
+    def keys_at(self, path: str) -> frozenset[bytes]:
+        """All candidates for the key of a node or leaf."""
+        known = self._keys.get(path)
+        if known is None:
+            known = frozenset(self._children(path[:-1], int(path[-1], FAN_OUT)))
+            if len(path) <= SUBJECT_DEPTH:
+                self._keys[path] = known
+        return known
+
+    def _children(self, parent: str, digit: int) -> Iterable[bytes]:
+        for key in self.keys_at(parent):
+            yield child_key(key, digit)
+        for children in self._open_nodes(parent):
+            chosen = bytes(children[KEY_SIZE * digit : KEY_SIZE * (digit + 1)])
+            if chosen != ERASED:
+                yield chosen
+
+    def _open_nodes(self, path: str) -> list[bytearray]:
+        if path not in self._nodes:
+            level, index = len(path), int(path or "0", FAN_OUT)
+            tries = [
+                open_node(key, sealed, self._vault_id, level, index)
+                for sealed in self._rows.get(node_id(level, index), ())
+                for key in self.keys_at(path)
+            ]
+            self._nodes[path] = [children for children in tries if children is not None]
+        return self._nodes[path]
+
+
+def _sealed_rows(copy: Path) -> Iterable[Row]:
+    """Every sealed thing of the copy: records, owner rows, identity entries, erasure tickets."""
+    blocks = dict(_query(copy / BLOCKS_FILE, "SELECT cid, bytes FROM block"))
+    for number, cid in _query(copy / RECORDS_FILE, "SELECT id, cid FROM record"):
+        if cid in blocks:
+            yield leaf_path(number), Purpose.RECORD, check_block(cid, blocks[cid])
+    for number, sealed in _query(copy / RECORDS_FILE, "SELECT id, sealed FROM owner"):
+        yield leaf_path(number), Purpose.OWNER, sealed
+    for number, sealed in _query(copy / IDENTITY_FILE, "SELECT id, sealed FROM entry"):
+        yield leaf_path(number), Purpose.IDENTITY, sealed
+    for path, ticket in _query(copy / RECORDS_FILE, "SELECT ticket_path, ticket FROM erasure WHERE ticket IS NOT NULL"):
+        yield TreePath(path), Purpose.TICKET, ticket
+
+
+def _query(file: Path, statement: str) -> list[tuple[Any, ...]]:
+    """All rows of a query on a private copy of a database and its log: the file attacked stays as it is."""
+    with tempfile.TemporaryDirectory() as directory:
+        here = Path(directory) / file.name
+        try:
+            shutil.copyfile(file, here)
+            log = file.with_name(file.name + "-wal")
+            if log.exists():
+                shutil.copyfile(log, here.with_name(log.name))
+            with closing(sqlite3.connect(here)) as connection:
+                return connection.execute(statement).fetchall()
+        except (OSError, sqlite3.DatabaseError) as error:
+            hint = "give a directory with keys, records and identity as the vault lays them out"
+            raise StoreUnavailable("COPY_UNREADABLE", f"{file.name}: {error}", hint) from error
+
+
+@dataclass(frozen=True, slots=True)
+class CanaryHit:
+    """A planted value found in a file."""
+
+    label: str
+    file: str
+    times: int
+
+
+def scan(directory: Path, canaries: Mapping[str, bytes]) -> list[CanaryHit]:
+    """Search the raw bytes of every file under a directory for values, as they are and as hex text in either case."""
+    hits = []
+    for file in sorted(found for found in directory.rglob("*") if found.is_file() and found.stat().st_size):
+        with file.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            for label, value in canaries.items():
+                forms = {value, value.hex().encode(), value.hex().upper().encode()}
+                times = sum(_times(content, form) for form in forms)
+                if times:
+                    hits.append(CanaryHit(label, file.relative_to(directory).as_posix(), times))
+    return hits
+
+
+def _times(content: mmap.mmap, form: bytes) -> int:
+    times, place = 0, content.find(form)
+    while place >= 0:
+        times, place = times + 1, content.find(form, place + 1)
+    return times
