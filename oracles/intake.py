@@ -8,7 +8,7 @@ One durable commit ends an intake; only then may the link acknowledge (`IntakeRe
 """
 
 import hashlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -110,6 +110,7 @@ class _Batch:
         self._states: dict[DeviceId, DeviceState | None] = {}
         self._clocks: dict[tuple[DeviceId, int], ClockFit | None] = {}
         self._frozen: dict[Day, bool] = {}
+        self._kept: defaultdict[tuple[DeviceId, int], list[bytes]] = defaultdict(list)
 
     def take(self, given: SignedMinute | bytes) -> None:
         try:
@@ -160,6 +161,7 @@ class _Batch:
         key = (shoe.device, record.sequence)
         twin = self.changes.accepted.pop(key, None) or self._spool.waiting_minute(*key)
         if twin is not None:
+            self._kept[key].append(twin.minute)
             self.changes.refused.append(
                 RefusedMinute(twin.device, twin.sequence, twin.minute, twin.subject, twin.day, Reason.FORK)
             )
@@ -181,7 +183,7 @@ class _Batch:
                 )
         if reason is not None:
             self._refuse(shoe, record, minute, reason, start)
-        moved = _moved_on(shoe, record, minute, state, start)
+        moved = _moved_on(shoe, record, minute, state, None if reason is Reason.IN_FUTURE else start)
         self._states[shoe.device] = self.changes.states[shoe.device] = moved
 
     def _wrong_time(self, record: MinuteRecord, state: DeviceState | None, start: int | None) -> Reason | None:
@@ -214,9 +216,9 @@ class _Batch:
         if keep:
             received = self._received_ms
             day = self._open_day(received if start is None else min(start, received))
-            self.changes.refused.append(
-                RefusedMinute(shoe.device, record.sequence, minute.to_bytes(), shoe.subject, day, reason)
-            )
+            data = minute.to_bytes()
+            self._kept[shoe.device, record.sequence].append(data)
+            self.changes.refused.append(RefusedMinute(shoe.device, record.sequence, data, shoe.subject, day, reason))
 
     def _open_day(self, at_ms: int) -> Day:
         """The day under which a refused minute is filed: its own, or the day of receipt, or the first open one."""
@@ -229,8 +231,8 @@ class _Batch:
 
     def _held(self, device: DeviceId, sequence: int) -> list[bytes]:
         waiting = self.changes.accepted.get((device, sequence))
-        inside = [item.minute for item in self.changes.refused if (item.device, item.sequence) == (device, sequence)]
-        return self._spool.held(device, sequence) + inside + ([waiting.minute] if waiting else [])
+        known = self._spool.held(device, sequence) + self._kept[device, sequence]
+        return known if waiting is None else [*known, waiting.minute]
 
     def _shoe(self, device: DeviceId) -> EnrolledDevice | None:
         if device not in self._shoes:
@@ -280,15 +282,13 @@ def _not_walking(record: MinuteRecord) -> Reason | None:
 def _moved_on(
     shoe: EnrolledDevice, record: MinuteRecord, minute: SignedMinute, state: DeviceState | None, start: int | None
 ) -> DeviceState:
-    boot, end_ms, end_utc_ms = record.boot, record.start_ms + record.duration_ms, 0
-    if start is not None:
-        end_utc_ms = start + record.duration_ms
-    if state is not None and record.boot <= state.boot:
-        boot = state.boot
-        end_ms = max(end_ms, state.end_ms) if record.boot == state.boot else state.end_ms
-        end_utc_ms = max(end_utc_ms, state.end_utc_ms)
-    elif state is not None:
-        end_utc_ms = max(end_utc_ms, state.end_utc_ms)
+    """The state after a record; neither boot nor time ever moves back, and a time not believed moves nothing."""
+    boot, end_ms, end_utc_ms = (state.boot, state.end_ms, state.end_utc_ms) if state else (0, 0, 0)
+    if record.boot > boot:
+        boot, end_ms = record.boot, 0
+    if start is not None and record.boot == boot:
+        end_ms = max(end_ms, record.start_ms + record.duration_ms)
+        end_utc_ms = max(end_utc_ms, start + record.duration_ms)
     return DeviceState(
         subject=shoe.subject,
         boot=boot,

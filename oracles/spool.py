@@ -1,7 +1,7 @@
 """The oracle's durable spool: what stands between a shoe and the vault, and nothing longer than it has to.
 
-Device states and clocks, accepted minutes until their day is sealed, refused minutes with their reasons, days frozen for
-closing, and requests to the vault that are under way. Reference values that wait for a batch are in `oracles.pending`.
+Device states and clocks, accepted minutes until their day is sealed, refused minutes with their reasons, days frozen
+for closing, and what is on its way to the vault. Reference values that wait for a batch are in `oracles.pending`.
 
 The spool is a store of the erasure register: `name`, `erase` and `holds`.
 """
@@ -16,6 +16,7 @@ from oracles.pending import PENDING_SCHEMA, PendingReference, insert_pending
 from oracles.refusals import Reason
 from protocol.minutes import SignedMinute
 from protocol.quantities import Day, DeviceId, SubjectId
+from protocol.records import Origin
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS device (
@@ -40,7 +41,8 @@ CREATE INDEX IF NOT EXISTS refused_day ON refused (day, subject);
 CREATE INDEX IF NOT EXISTS refused_subject ON refused (subject);
 CREATE TABLE IF NOT EXISTS frozen (day INTEGER PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS sealing (
-    subject BLOB NOT NULL, day INTEGER NOT NULL, PRIMARY KEY (subject, day)) WITHOUT ROWID;
+    subject BLOB NOT NULL, day INTEGER NOT NULL, origin TEXT NOT NULL,
+    PRIMARY KEY (subject, day, origin)) WITHOUT ROWID;
 """
 _SUBJECT_TABLES = ("device", "clock", "waiting", "refused", "sealing", "pending")
 
@@ -126,7 +128,7 @@ class Spool:
             "SELECT boot, shoe_ms, utc_ms, first_shoe_ms, first_utc_ms, trusted FROM clock WHERE device=? AND boot=?",
             (device, boot),
         )
-        return None if row is None else ClockFit(*row[:5], trusted=bool(row[5]))
+        return None if row is None else ClockFit(*row[:5], bool(row[5]))
 
     def put_clock(self, device: DeviceId, subject: SubjectId, fit: ClockFit) -> None:
         """Keep a clock fit."""
@@ -151,9 +153,7 @@ class Spool:
     def commit(self, changes: IntakeChanges) -> None:
         """Write an intake; durable when this returns. A number that is refused now is not accepted any longer."""
         with self.database.transaction() as write:
-            write.executemany(
-                "DELETE FROM refused WHERE device = ? AND sequence = ?", [key for key in changes.accepted]
-            )
+            write.executemany("DELETE FROM refused WHERE device = ? AND sequence = ?", list(changes.accepted))
             write.executemany(
                 "INSERT INTO waiting VALUES (?, ?, ?, ?, ?, ?)",
                 [(m.device, m.sequence, m.subject, m.day, m.start_utc_ms, m.minute) for m in changes.accepted.values()],
@@ -186,7 +186,9 @@ class Spool:
 
     def days(self) -> list[Day]:
         """Days that hold minutes, the oldest first."""
-        return [row[0] for row in self.database.rows("SELECT day FROM waiting UNION SELECT day FROM refused ORDER BY 1")]
+        return [
+            row[0] for row in self.database.rows("SELECT day FROM waiting UNION SELECT day FROM refused ORDER BY 1")
+        ]
 
     def subjects_on(self, day: Day) -> list[SubjectId]:
         """Who has minutes, accepted or refused, on a day."""
@@ -202,24 +204,25 @@ class Spool:
         """A subject's refused minutes of a day."""
         sql = "SELECT * FROM refused WHERE day = ? AND subject = ? ORDER BY device, sequence, minute"
         rows = self.database.rows(sql, (day, subject))
-        return [RefusedMinute(*row[:5], reason=Reason(row[5])) for row in rows]
+        return [RefusedMinute(*row[:5], Reason(row[5])) for row in rows]
 
-    def begin_sealing(self, subjects: Iterable[SubjectId], day: Day) -> set[SubjectId]:
+    def begin_sealing(self, subjects: Iterable[SubjectId], day: Day, origin: Origin) -> set[SubjectId]:
         """Note that these subjects' day goes to the vault now; returns those for whom that had been noted before."""
         with self.database.transaction() as write:
             return {
                 subject
                 for subject in subjects
-                if not write.execute("INSERT OR IGNORE INTO sealing VALUES (?, ?)", (subject, day)).rowcount
+                if not write.execute("INSERT OR IGNORE INTO sealing VALUES (?, ?, ?)", (subject, day, origin)).rowcount
             }
 
-    def finish_sealing(self, subjects: Iterable[SubjectId], day: Day, references: Iterable[PendingReference]) -> None:
+    def finish_sealing(self, subject: SubjectId, day: Day, origin: Origin, references: list[PendingReference]) -> None:
         """The vault has the day: queue its reference values and delete its minutes, in one commit."""
-        keys = [(subject, day) for subject in subjects]
         with self.database.transaction() as write:
             insert_pending(write, references)
-            for table in ("waiting", "refused", "sealing"):
-                write.executemany(f"DELETE FROM {table} WHERE subject = ? AND day = ?", keys)  # noqa: S608
+            write.execute("DELETE FROM sealing WHERE subject = ? AND day = ? AND origin = ?", (subject, day, origin))
+            if origin is Origin.ATTESTED:
+                write.execute("DELETE FROM waiting WHERE subject = ? AND day = ?", (subject, day))
+                write.execute("DELETE FROM refused WHERE subject = ? AND day = ?", (subject, day))
 
     # a store of the erasure register
     def erase(self, subject: SubjectId) -> int:
