@@ -32,3 +32,7 @@ class ShoeLink(Protocol):
     async def acknowledge(self, sequence: int) -> None:
         """Let the shoe overwrite everything up to here. Call it only once these records are durable."""
         ...
+
+    async def wipe(self, nonce: bytes) -> ShoeProof:
+        """Erase the shoe's log: it is a store of a person's data too. Check the answer with `wipe_holds`."""
+        ...

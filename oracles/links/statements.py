@@ -147,9 +147,7 @@ def certified_message(algorithm: Algorithm, side: Side, pair: bytes, model: str,
 
 def certified(factory: PublicKey, identity: ShoeIdentity) -> bool:
     """Does the factory vouch for this shoe's key, side, pair and model?"""
-    message = certified_message(
-        identity.algorithm, identity.side, identity.pair, identity.model, identity.public_key
-    )
+    message = certified_message(identity.algorithm, identity.side, identity.pair, identity.model, identity.public_key)
     return verify_signature(factory, message, identity.certificate)
 
 

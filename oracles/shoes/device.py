@@ -98,9 +98,7 @@ class Shoe:
             flags |= StateFlag.CLOCK_RESTARTED
         since_boot = max(0, now_ms - self._booted_at_ms)
         log = self.log
-        return ShoeState(
-            self.battery_percent, flags, self._boot, since_boot, log.oldest, log.newest, log.acknowledged
-        )
+        return ShoeState(self.battery_percent, flags, self._boot, since_boot, log.oldest, log.newest, log.acknowledged)
 
     def records(self, first: int, last: int) -> Iterator[bytes]:
         """Signed minutes first..last, 160 bytes each. Raises `RANGE_NOT_HELD`."""

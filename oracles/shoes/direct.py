@@ -35,3 +35,7 @@ class DirectLink:
     async def acknowledge(self, sequence: int) -> None:
         """Let the shoe overwrite everything up to here."""
         self._shoe.acknowledge(sequence)
+
+    async def wipe(self, nonce: bytes) -> ShoeProof:
+        """Erase the shoe's log."""
+        return self._shoe.wipe(nonce, self._now_ms())

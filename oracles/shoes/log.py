@@ -39,7 +39,7 @@ class ShoeLog:
         return (self._slots[sequence] for sequence in range(first, last + 1))
 
     def acknowledge(self, sequence: int) -> None:
-        """Everything up to here may be overwritten. Raises `ACK_BEYOND_LOG`; an older acknowledgement changes nothing."""
+        """Everything up to here may be overwritten; an older one changes nothing. Raises `ACK_BEYOND_LOG`."""
         if sequence > self.newest:
             raise DeviceError("ACK_BEYOND_LOG", f"the newest record is {self.newest}")
         self.acknowledged = max(self.acknowledged, sequence)

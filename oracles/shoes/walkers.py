@@ -1,7 +1,7 @@
 """A model of honest walkers: from the steps of a minute to what both shoes would have measured.
 
-**The steps are real** (whoever calls this takes them from a recording); **the gait fields are modelled**, because a wrist
-device knows steps only. The model is seeded, so the same walker and minutes give the same fields:
+**The steps are real** (whoever calls this takes them from a recording); **the gait fields are modelled**, because a
+wrist device knows steps only. The model is seeded, so the same walker and minutes give the same fields:
 
     cadence          one's own, 98 to 110 steps a minute; faster where the minute holds more steps than that
     stride time      120 s / cadence; its variation 1.4 to 2.8 % of the mean, as two laboratory walks show
@@ -15,6 +15,7 @@ The first, the last and the turning strides of a bout are not steady; a foot wit
 no steady stride at all.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -121,7 +122,8 @@ class Walker:
         """A standard deviation as estimated from this few strides; none from a single one."""
         if strides < 2:
             return 0.0
-        return min(highest, max(lowest, share * (1 + noise / (2 * (strides - 1)) ** 0.5)))
+        estimated = share * (1 + noise / math.sqrt(2 * (strides - 1)))
+        return min(highest, max(lowest, estimated))
 
 
 def record_minutes(

@@ -1,7 +1,8 @@
 """Minutes of a recorded walk: the measures are real, taken from the force under one foot as a shoe's firmware does.
 
 First and last contact are those of steady strides, where there are any: standing at the start or turning would blur the
-phase between the feet. A force recording knows nothing of swing speed and impact, so these fields stay zero ("no such sensor").
+phase between the feet. A force recording knows nothing of swing speed and impact, so these fields stay zero ("no such
+sensor").
 """
 
 from dataclasses import dataclass
@@ -71,7 +72,8 @@ def record_walk(left: Shoe, right: Shoe, recording: ForceRecording, began_at_ms:
     """Walk a recording in a pair of shoes: both close and sign each minute. UTC milliseconds; raises `DeviceError`."""
     signed = []
     for shoe, force_n in ((left, recording.left_n), (right, recording.right_n)):
-        for minute in walked_minutes(force_n, recording.rate_hz):
-            signed.append(shoe.close_minute(minute.measures, began_at_ms + minute.offset_ms, minute.duration_ms))
+        signed += [
+            shoe.close_minute(minute.measures, began_at_ms + minute.offset_ms, minute.duration_ms)
+            for minute in walked_minutes(force_n, recording.rate_hz)
+        ]
     return signed
-

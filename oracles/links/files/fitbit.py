@@ -1,7 +1,7 @@
 """Steps per minute and per day as Fitbit's exports hold them.
 
-    minutes (wide)  Id,ActivityHour,Steps00,...,Steps59     4/13/2016 12:00:00 AM = start of the hour, local time
-    days            Id,ActivityDay,StepTotal                4/13/2016
+minutes (wide)  Id,ActivityHour,Steps00,...,Steps59     4/13/2016 12:00:00 AM = start of the hour, local time
+days            Id,ActivityDay,StepTotal                4/13/2016
 """
 
 import csv
