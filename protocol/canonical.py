@@ -3,7 +3,7 @@
 Floats are refused, so a record means the same on every machine: units are chosen so that integers suffice.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import rfc8785
@@ -21,26 +21,37 @@ class NotCanonical(TideprintError):
 
 
 def canonical(record: Mapping[str, Any]) -> bytes:
-    """The canonical bytes of a record. Raises `NotCanonical` for floats, bytes, large integers or other types."""
-    _check(record, "record")
-    return bytes(rfc8785.dumps(dict(record)))
+    """The canonical bytes of a record. Raises `NotCanonical` for floats, bytes, large integers, other types, and
+    text that is not Unicode."""
+    plain = dict(record)
+    _check(plain, "record")
+    return bytes(rfc8785.dumps(plain))
 
 
 def _check(value: Any, where: str) -> None:
-    if value is None or isinstance(value, bool | str):
+    if value is None or isinstance(value, bool):
+        return
+    if isinstance(value, str):
+        _check_text(value, where)
         return
     if isinstance(value, int):
         if abs(value) > MAX_SAFE_INTEGER:
             raise NotCanonical(where, "integer beyond 2^53-1")
         return
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         for key, item in value.items():
             if not isinstance(key, str):
                 raise NotCanonical(where, "a key that is not text")
+            _check_text(key, where)
             _check(item, f"{where}.{key}")
         return
-    if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray):
+    if isinstance(value, list | tuple):
         for index, item in enumerate(value):
             _check(item, f"{where}[{index}]")
         return
     raise NotCanonical(where, f"a {type(value).__name__}")
+
+
+def _check_text(text: str, where: str) -> None:
+    if any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise NotCanonical(where, "half a surrogate pair")

@@ -38,8 +38,13 @@ CONTEXT = b"shoe-record/1"
 LIVE_CONTEXT = b"shoe-live/1"
 P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
+_WIDTHS = {"device": 8, "pair": 8, "firmware": 8, "previous": PREVIOUS_SIZE, "reserved": 8}
 _LAYOUT = struct.Struct("<BBBB8s8sIIQI9HBbHH8s16s8s")
 _ECDSA = ec.ECDSA(hashes.SHA256())
+_FIELD = 2**255 - 19
+_ORDER_8 = 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826
+_SMALL_ORDER = {0, 1, _FIELD - 1, _FIELD, _FIELD + 1, _ORDER_8, _FIELD - _ORDER_8}
+"""The y coordinates, in every encoding, of the eight Ed25519 points under which forged signatures verify."""
 
 PublicKey = ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
 
@@ -107,6 +112,9 @@ class MinuteRecord:
 
     def pack(self) -> bytes:
         """The 96 signed bytes. Raises `MINUTE_MALFORMED` if a field does not fit its width."""
+        for name, width in _WIDTHS.items():
+            if len(getattr(self, name)) != width:
+                raise MinuteMalformed(f"{name} must have {width} bytes")
         try:
             return _LAYOUT.pack(*astuple(self))
         except struct.error as error:
@@ -172,7 +180,7 @@ def public_key_of(data: bytes) -> PublicKey:
     """A public key from 65 (P-256, uncompressed point) or 32 bytes (Ed25519). Raises `DEVICE_KEY_INVALID`."""
     try:
         if len(data) == 32:
-            if int.from_bytes(data, "little") & ((1 << 255) - 1) <= 1:
+            if int.from_bytes(data, "little") & ((1 << 255) - 1) in _SMALL_ORDER:
                 raise ValueError("small order")
             return ed25519.Ed25519PublicKey.from_public_bytes(data)
         return ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), data)

@@ -93,12 +93,19 @@ def blind(message: int, factor: int, modulus: bytes) -> int:
 
     Raises `BLINDING_FACTOR_INVALID` if the factor is not invertible (RFC 9474, section 4.2)."""
     n = int.from_bytes(modulus, "big")
-    if not 1 < factor < n or gmpy2.gcd(factor, n) != 1:
-        raise TideprintError("BLINDING_FACTOR_INVALID", "the blinding factor is not invertible", "draw another one")
+    _check_factor(factor, n)
     return int(message * gmpy2.powmod(factor, EXPONENT, n) % n)
 
 
 def unblind(signed: int, factor: int, modulus: bytes) -> bytes:
-    """The signature under the message itself: signed * factor^-1 mod n, as many bytes as the modulus."""
+    """The signature under the message itself: signed * factor^-1 mod n, as many bytes as the modulus.
+
+    Raises `BLINDING_FACTOR_INVALID` as `blind` does."""
     n = int.from_bytes(modulus, "big")
+    _check_factor(factor, n)
     return int(signed * gmpy2.invert(factor, n) % n).to_bytes(len(modulus), "big")
+
+
+def _check_factor(factor: int, n: int) -> None:
+    if not 1 < factor < n or gmpy2.gcd(factor, n) != 1:
+        raise TideprintError("BLINDING_FACTOR_INVALID", "the blinding factor is not invertible", "draw another one")
