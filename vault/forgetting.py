@@ -30,7 +30,7 @@ Row = tuple[TreePath, Purpose, bytes]
 
 @dataclass(frozen=True, slots=True)
 class SlotFinding:
-    """What the thief could do with one subject slot of the copy. `erased`: a tombstone of the live vault covers it."""
+    """What the thief could do with the rows of one subject slot. `erased`: tombstones of the live vault cover them."""
 
     slot: TreePath
     opened: int
@@ -89,15 +89,14 @@ def attack(copy: Path, live: Path, root_file: Path | None = None) -> CopyFinding
     secrets = (root_file or live / ROOT_FILE).read_bytes()
     derivation = _Derivation(secrets, [copy / KEYS_FILE, live / KEYS_FILE])
     dead = tuple(prefix for (prefix,) in _query(live / KEYS_FILE, "SELECT prefix FROM tombstone"))
-    opened: Counter[str] = Counter()
-    closed: Counter[str] = Counter()
+    opened: Counter[tuple[str, bool]] = Counter()
+    closed: Counter[tuple[str, bool]] = Counter()
     for path, purpose, block in _sealed_rows(copy):
-        (opened if derivation.opens(path, purpose, block) else closed)[path[:SUBJECT_DEPTH]] += 1
+        counter = opened if derivation.opens(path, purpose, block) else closed
+        counter[path[:SUBJECT_DEPTH], path.startswith(dead)] += 1
+    found = sorted(opened | closed)
     return CopyFindings(
-        tuple(
-            SlotFinding(TreePath(slot), opened[slot], closed[slot], slot.startswith(dead))
-            for slot in sorted(opened | closed)
-        )
+        tuple(SlotFinding(TreePath(slot), opened[slot, erased], closed[slot, erased], erased) for slot, erased in found)
     )
 
 

@@ -15,7 +15,7 @@ from protocol.quantities import Day, Seconds, SubjectId
 from vault.database import Database
 from vault.errors import KeyErased, VaultError
 from vault.keys import KeyTree
-from vault.paths import Path, parse, period_path, record_path
+from vault.paths import SUBJECT_DEPTH, Path, parse, period_path, record_path
 from vault.payloads import Place, Purpose, seal, unseal
 from vault.slots import Slots
 from vault.stores import ErasureTarget, Hold
@@ -155,7 +155,7 @@ class ErasureTable:
         """Destroy the ticket's key in an epoch of its own; a second call does nothing."""
         leaf = self.database.value("SELECT ticket_path FROM erasure WHERE id = ?", (erasure_id,))
         if leaf is not None and not self._keys.is_erased(parse(leaf)):
-            self._keys.erase([parse(leaf)], self._slots.frontiers)
+            self._keys.erase([Path(leaf[:SUBJECT_DEPTH])], self._slots.frontiers)
 
     def stores(self) -> list[str]:
         """The names of all stores ever registered."""
