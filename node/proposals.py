@@ -60,7 +60,7 @@ class CheckResult:
 
 @dataclass(frozen=True, slots=True)
 class TransactionResult:
-    """Of one transaction of a finalized proposal; `code` 0: done, 1: recorded but failed, 2: refused and not recorded."""
+    """Of one transaction of a finalized proposal; `code` 0: done, 1: recorded but failed, 2: refused, not recorded."""
 
     code: int
     gas_used: int = 0

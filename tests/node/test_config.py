@@ -1,0 +1,112 @@
+"""Settings and genesis files: what is read, what is refused."""
+
+from pathlib import Path
+
+import pytest
+
+from node.config import Config, config_from, load_config, split_address, write_config
+from node.errors import ConfigError
+from node.genesis import Genesis, load_genesis, write_genesis
+from tests.node.support import FOUNDER, SECOND, genesis, raw
+
+
+def test_defaults_and_overrides() -> None:
+    assert config_from({}) == Config()
+    made = config_from(
+        {"http": "[::1]:0", "origins": ["http://a"], "sealing": {"heartbeat": 2}, "pool": {"capacity": 5}}
+    )
+    assert (made.http, made.origins, made.sealing.heartbeat, made.pool.capacity) == ("[::1]:0", ("http://a",), 2, 5)
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        {"htp": "127.0.0.1:1"},
+        {"http": 5},
+        {"http": "nowhere"},
+        {"http": "h:70000"},
+        {"origins": "all"},
+        {"sealing": 3},
+        {"sealing": {"heartbeat": 0}},
+        {"sealing": {"work": 0}},
+        {"sealing": {"pace": 1}},
+        {"pool": {"capacity": 0}},
+        {"pool": {"capacity": 1.5}},
+        {"limits": {"batch": True}},
+    ],
+)
+def test_settings_refused(table: dict[str, object]) -> None:
+    with pytest.raises(ConfigError, match="CONFIG_INVALID"):
+        config_from(table)
+
+
+def test_config_file_round_trip(tmp_path: Path) -> None:
+    path = tmp_path / "node.toml"
+    with pytest.raises(ConfigError, match="CONFIG_MISSING"):
+        load_config(path)
+    write_config(path, "127.0.0.1:0", 7.5)
+    assert load_config(path).sealing.heartbeat == 7.5
+    with pytest.raises(FileExistsError):
+        write_config(path, "127.0.0.1:0", 7.5)
+    path.write_text("http = ")
+    with pytest.raises(ConfigError, match="CONFIG_INVALID"):
+        load_config(path)
+
+
+def test_split_address() -> None:
+    assert split_address("127.0.0.1:80") == ("127.0.0.1", 80)
+    assert split_address("[::1]:0") == ("::1", 0)
+
+
+def test_genesis_file_round_trip(tmp_path: Path) -> None:
+    path = tmp_path / "genesis.toml"
+    born = genesis({raw(SECOND): 10**20})
+    write_genesis(path, born)
+    assert load_genesis(path) == born
+    with pytest.raises(FileExistsError):
+        write_genesis(path, born)
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("founders = [", "GENESIS_INVALID"),
+        ("time = 1\nfounders = []", "GENESIS_INVALID"),
+        ("time = 1", "GENESIS_INVALID"),
+        ("founders = ['{f}']", "GENESIS_INVALID"),
+        ("time = 1\nfounders = ['{f}', '{f}']", "GENESIS_INVALID"),
+        ("time = 1\nfounders = ['{f}']\nchain = 3", "GENESIS_INVALID"),
+        ("time = 1\nfounders = ['{f}']\ngas_limit = 5", "GENESIS_INVALID"),
+        ("time = 1\nfounders = ['{f}']\nalloc = 5", "GENESIS_INVALID"),
+        ("time = 1\nfounders = ['{f}']\n[alloc]\n'{f}' = 5", "GENESIS_INVALID"),
+        ("time = 1\nfounders = ['0x12']", "ADDRESS_INVALID"),
+        ("time = 1\nfounders = [12]", "ADDRESS_INVALID"),
+        ("time = 1\nfounders = ['0x71c7656EC7ab88b098defB751B7401B5f6d8976F']", "ADDRESS_INVALID"),
+    ],
+)
+def test_genesis_refused(tmp_path: Path, text: str, code: str) -> None:
+    path = tmp_path / "genesis.toml"
+    path.write_text(text.replace("{f}", FOUNDER.address))
+    with pytest.raises(ConfigError, match=code):
+        load_genesis(path)
+
+
+def test_genesis_missing(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="GENESIS_MISSING"):
+        load_genesis(tmp_path / "genesis.toml")
+
+
+def test_founders_and_chain_id_are_part_of_block_zero() -> None:
+    roots = {
+        born.header(bytes(32)).hash
+        for born in (
+            genesis(),
+            Genesis((raw(FOUNDER),), genesis().time),
+            Genesis(genesis().founders, genesis().time, 5),
+        )
+    }
+    assert len(roots) == 3
+
+
+def test_extra_data_fits_what_clients_accept() -> None:
+    assert len(genesis().header(bytes(32)).extra_data) <= 32

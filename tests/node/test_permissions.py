@@ -1,0 +1,116 @@
+"""Who may send what: at the door, in a block judged, in a block decided."""
+
+from eth_utils.crypto import keccak
+
+from node.errors import PERMISSION_CODES
+from tests.node.support import (
+    FOUNDER,
+    NOBODY,
+    SECOND,
+    STRANGER,
+    Chain,
+    account,
+    call_data,
+    council_creation,
+    creation,
+    raw,
+    sign,
+)
+
+
+def test_before_the_council_founders_may_do_everything_and_nobody_else_anything(young: Chain) -> None:
+    assert young.refusal(sign(SECOND, 0)) == ""
+    assert young.refusal(sign(SECOND, 0, None, data=creation("counter"), gas=2_000_000)) == ""
+    assert young.refusal(sign(STRANGER, 0)) == "SEND_FORBIDDEN"
+    assert young.refusal(sign(STRANGER, 0, None, data=creation("counter"), gas=2_000_000)) == "DEPLOY_FORBIDDEN"
+
+
+def test_the_first_founder_must_create_the_council_first(young: Chain) -> None:
+    assert young.refusal(sign(FOUNDER, 0)) == "COUNCIL_FIRST"
+    assert young.refusal(council_creation()) == ""
+
+
+def test_a_council_that_fails_to_construct_is_not_recorded(young: Chain) -> None:
+    broken = creation("council", ("address",), ("0x" + "00" * 20,))
+    assert young.proposal_refusal(sign(FOUNDER, 0, None, data=broken, gas=2_000_000)) == "COUNCIL_FIRST"
+    assert young.application.account(raw(FOUNDER)).nonce == 0
+    young.seal(council_creation())
+    assert young.application.view(young.application.head).code(young.application.genesis.council)
+
+
+def test_another_contract_in_the_councils_place_is_not_recorded(young: Chain) -> None:
+    assert young.proposal_refusal(sign(FOUNDER, 0, None, data=creation("counter"), gas=2_000_000)) == "COUNCIL_FIRST"
+
+
+def test_founders_keep_only_what_the_council_gives(governed: Chain) -> None:
+    assert governed.refusal(sign(SECOND, 0)) == "SEND_FORBIDDEN"
+    assert governed.refusal(sign(FOUNDER, 1)) == ""
+
+
+def test_the_council_gives_and_takes(governed: Chain) -> None:
+    council = governed.application.genesis.council
+
+    def decide(nonce: int, signature: str, who: str, held: bool) -> None:
+        governed.seal(sign(FOUNDER, nonce, council, data=call_data(signature, who, held), gas=100_000))
+
+    deploy = sign(STRANGER, 0, None, data=creation("counter"), gas=2_000_000)
+    decide(1, "set_deployer(address,bool)", STRANGER.address, True)
+    assert governed.refusal(deploy) == ""
+    decide(2, "set_deployer(address,bool)", STRANGER.address, False)
+    assert governed.refusal(deploy) == "DEPLOY_FORBIDDEN"
+    decide(3, "set_target(address,bool)", NOBODY, True)
+    assert governed.refusal(sign(STRANGER, 0, NOBODY)) == ""
+    assert governed.refusal(sign(STRANGER, 0, SECOND.address)) == "SEND_FORBIDDEN"
+
+
+def test_a_permission_holds_from_the_next_transaction_of_the_same_block(governed: Chain) -> None:
+    council = governed.application.genesis.council
+    give = sign(FOUNDER, 1, council, data=call_data("set_sender(address,bool)", STRANGER.address, True), gas=100_000)
+    take = sign(FOUNDER, 2, council, data=call_data("set_sender(address,bool)", STRANGER.address, False), gas=100_000)
+    first, second = sign(STRANGER, 0), sign(STRANGER, 1)
+    assert governed.application.process_proposal(governed.next(give, first, take)).accepted
+    early = governed.application.process_proposal(governed.next(first, give))
+    assert [refusal.code for refusal in early.refusals] == ["SEND_FORBIDDEN"]
+    late = governed.application.process_proposal(governed.next(give, first, take, second))
+    assert [refusal.code for refusal in late.refusals] == ["SEND_FORBIDDEN"]
+
+
+def test_smuggled_transactions_make_a_proposal_rejected_and_a_decided_block_forgetful(governed: Chain) -> None:
+    stranger_deploys = sign(STRANGER, 0, None, data=creation("counter"), gas=2_000_000)
+    for smuggled in (sign(STRANGER, 0), stranger_deploys):
+        proposal = governed.next(sign(FOUNDER, 1), smuggled)
+        verdict = governed.application.process_proposal(proposal)
+        assert not verdict.accepted
+        assert {refusal.refused for refusal in verdict.refusals} <= PERMISSION_CODES
+    finalized = governed.application.finalize_block(proposal)
+    assert [result.code for result in finalized.results] == [0, 2]
+    assert finalized.results[1].log.startswith("DEPLOY_FORBIDDEN: permission denied")
+    block = governed.application.commit()
+    assert [tx.sender for tx in block.transactions] == [raw(FOUNDER)]
+
+
+def test_preparing_leaves_forbidden_transactions_out(governed: Chain) -> None:
+    prepared = governed.application.prepare_proposal(governed.next().slot, [sign(STRANGER, 0), sign(FOUNDER, 1)])
+    assert len(prepared.proposal.transactions) == 1
+    assert [refusal.code for _, refusal in prepared.refused] == ["SEND_FORBIDDEN"]
+
+
+def test_a_silent_or_lying_council_means_no(young: Chain) -> None:
+    """Code that answers 2, or more than a word, is not a yes."""
+    two = bytes.fromhex("60025f5260205ff3")
+    lying = bytes.fromhex("67") + two + bytes.fromhex("5f5260086018f3")
+    young.seal(sign(FOUNDER, 0, None, data=lying, gas=200_000))
+    assert young.refusal(sign(FOUNDER, 1)) == "SEND_FORBIDDEN"
+    assert young.refusal(sign(SECOND, 0)) == "SEND_FORBIDDEN"
+
+
+def test_messages_are_stable(governed: Chain) -> None:
+    refusal = governed.application.check_tx(sign(STRANGER, 0)).refusal
+    assert refusal is not None
+    assert refusal.message == f"permission denied: {STRANGER.address.lower()} may not send to {NOBODY}"
+
+
+def test_the_councils_address_is_the_first_contract_of_the_first_founder(governed: Chain) -> None:
+    wanted = keccak(b"\xd6\x94" + raw(FOUNDER) + b"\x80")[12:]
+    assert governed.application.genesis.council == wanted
+    assert raw(account("founder")) == raw(FOUNDER)
