@@ -4,11 +4,12 @@
 """
 @title Consent registry
 @license Apache-2.0
-@notice One word per agreement, under its EIP-712 digest: a consent that the patient signed, or a contract that institution,
-        patient and family signed. What was agreed is a salted reference value; patients and families sign with addresses
-        made for this one agreement, so two agreements of a person have nothing in common. Anyone may send, no event names
-        an account, and every change counts in its block. Trust: nobody ends an agreement but patient or family, or the
-        Council when it finds a breach; an institution can only suspend, and lift its own suspension.
+@notice One word per agreement, under its EIP-712 digest: a consent that the patient signed, or a contract that
+        institution, patient and family signed. What was agreed is a salted reference value; patients and families sign
+        with addresses made for this one agreement, so two agreements of a person have nothing in common. Anyone may
+        send, no event names an account, and every change counts in its block. Trust: nobody ends an agreement but
+        patient or family, or the Council when it finds a breach; an institution can only suspend, and lift its own
+        suspension.
 @custom:stop Each agreement stops by its own parties; the Council closes the registry to others with `set_target`.
 """
 
@@ -100,8 +101,8 @@ def conclude(
     family_signature: Bytes[65],
 ) -> bytes32:
     """
-    @notice Record a contract that all three parties signed. Each signs with a one-time address, except that an institution
-            may sign as a contract (ERC-1271), which names the institution and nobody else.
+    @notice Record a contract that all three parties signed. Each signs with a one-time address, except that an
+            institution may sign as a contract (ERC-1271), which names the institution and nobody else.
     @return The contract's id, the digest that was signed.
     """
     assert institution != patient and institution != family and patient != family, "consent: parties"
@@ -123,7 +124,8 @@ def revoke_consent(
     reference: bytes32, signer: address, starts: uint64, expires: uint64, deadline: uint64, signature: Bytes[65]
 ):
     """
-    @notice End a consent at once and for good, by its signer's signature over Revoke, or directly with an empty signature.
+    @notice End a consent at once and for good, by its signer's signature over Revoke, or directly with an empty
+            signature.
     @param deadline The last second at which the signature may be used.
     """
     id: bytes32 = agreements._consent_id(reference, signer, starts, expires)

@@ -4,10 +4,11 @@
 """
 @title Council
 @license Apache-2.0
-@notice What the consortium agrees on: who sits on the board, who holds which role, who redeems tokens, which rule set is in
-        force, which contracts anybody may call, who validates. Everything changes by a decision of the board (propose,
-        approve by a threshold, wait, execute) and by nothing else. The nodes' permission checks read `may_deploy` and
-        `may_send`. Trust: a threshold of members acting together can do everything the Council can; fewer, nothing.
+@notice What the consortium agrees on: who sits on the board, who holds which role, who redeems tokens, which rule set
+        is in force, which contracts anybody may call, who validates. Everything changes by a decision of the board
+        (propose, approve by a threshold, wait, execute) and by nothing else. The nodes' permission checks read
+        `may_deploy` and `may_send`. Trust: a threshold of members acting together can do everything the Council can;
+        fewer, nothing.
 @custom:stop Members withdraw their approvals: below the threshold nothing runs.
 """
 
@@ -95,8 +96,8 @@ def set_role(role: bytes32, account: address, held: bool):
 def set_redeemer(account: address, category: uint256):
     """
     @notice Put an account on the list of redeemers, or take it off. By decision only.
-    @param category 1 to 15: a public service that takes tokens; 0: none. 100 (co-payment) and 101 (cash) approve nothing:
-           they mark an account so that the token refuses it by name.
+    @param category 1 to 15: a public service that takes tokens; 0: none. 100 (co-payment) and 101 (cash) approve
+           nothing: they mark an account so that the token refuses it by name.
     """
     board._only_self()
     assert category <= LAST_CATEGORY or category == CO_PAYMENT or category == CASH_OUT, "council: category"

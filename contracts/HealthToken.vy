@@ -4,9 +4,10 @@
 """
 @title Health token
 @license Apache-2.0
-@notice ERC-20 in whole tokens, a closed loop: VoucherMint mints, a holder pays an approved redeemer, the redeemer settles
-        by burning. Nobody pays a person, a co-payment or cash. Permits (EIP-2612) let a holder pay without sending a
-        transaction. Trust: the Council names minter, redeemers and guardian; nobody can move another's tokens.
+@notice ERC-20 in whole tokens, a closed loop: VoucherMint mints, a holder pays an approved redeemer, the redeemer
+        settles by burning. Nobody pays a person, a co-payment or cash. Permits (EIP-2612) let a holder pay without
+        sending a transaction. Trust: the Council names minter, redeemers and guardian; nobody can move another's
+        tokens.
 @custom:stop A guardian calls `pause`: transfers and mints stop until the Council calls `unpause`; burning goes on.
 """
 

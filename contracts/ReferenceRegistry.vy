@@ -4,10 +4,10 @@
 """
 @title Reference registry
 @license Apache-2.0
-@notice Anchors batches of reference values as one Merkle root each. A reference value is a salted commitment to a record
-        that lies off chain; when the record, its salt and its key are destroyed, the root stays and opens to nothing.
-        Nothing here is ever erased, marked or pointed to. Trust: an oracle, custodian or inspector vouches for what it
-        anchors; the contract holds them to the kinds, the floor of five and the rule set in force.
+@notice Anchors batches of reference values as one Merkle root each. A reference value is a salted commitment to a
+        record that lies off chain; when the record, its salt and its key are destroyed, the root stays and opens to
+        nothing. Nothing here is ever erased, marked or pointed to. Trust: an oracle, custodian or inspector vouches
+        for what it anchors; the contract holds them to the kinds, the floor of five and the rule set in force.
 @custom:stop The Council takes the role away; batches already anchored stay readable.
 """
 

@@ -4,12 +4,14 @@
 """
 @title Voucher mint
 @license Apache-2.0
-@notice Mints health tokens for vouchers: RSA blind signatures over a full-domain hash that binds chain, contract, series,
-        serial and recipient. The signer never saw what it signed, so a redeemed voucher points at no person and no day;
-        anyone may send it, nobody can divert it. A series is one issuer key and one denomination; two series never share
-        a key, because the signer cannot see which series a blinded message is for. A closed series pays out at most the
-        number of vouchers that was issued. Trust: the holder of a series' private key can issue up to its cap.
-@custom:stop The Council closes the series or takes MINTER from this contract; a guardian's pause of the token stops it too.
+@notice Mints health tokens for vouchers: RSA blind signatures over a full-domain hash that binds chain, contract,
+        series, serial and recipient. The signer never saw what it signed, so a redeemed voucher points at no person
+        and no day; anyone may send it, nobody can divert it. A series is one issuer key and one denomination; two
+        series never share a key, because the signer cannot see which series a blinded message is for. A closed series
+        pays out at most the number of vouchers that was issued. Trust: the holder of a series' private key can issue
+        up to its cap.
+@custom:stop The Council closes the series or takes MINTER from this contract; a guardian's pause of the token stops it
+             too.
 """
 
 from .lib import governed
@@ -128,7 +130,8 @@ def redeem(
 @external
 def close_series(series: uint256, issued: uint256):
     """
-    @notice Close a series at the number of vouchers issued; the rest of them may still be redeemed. By decision of the Council.
+    @notice Close a series at the number of vouchers issued; the rest of them may still be redeemed. By decision of the
+            Council.
     """
     governed._only_council()
     s: Series = self._load(series)
@@ -163,7 +166,8 @@ def is_spent(series: uint256, serial: bytes32) -> bool:
 @view
 def message_of(series: uint256, serial: bytes32, recipient: address, size: uint256) -> Bytes[512]:
     """
-    @notice The full-domain hash that an issuer signs, `size` bytes wide. Call it off chain only, or better compute it there.
+    @notice The full-domain hash that an issuer signs, `size` bytes wide. Call it off chain only, or better compute it
+            there.
     """
     assert rsa._known_size(size), "voucher: modulus size"
     return rsa._hash(self._seed(series, serial, recipient), size)

@@ -2,8 +2,9 @@
 """
 @title Agreements
 @license Apache-2.0
-@notice Consents and contracts as one word each under their EIP-712 digest: when they start and expire, and whether they are
-        suspended, revoked or breached. Revoked and breached are final; time alone makes an agreement active or expired.
+@notice Consents and contracts as one word each under their EIP-712 digest: when they start and expire, and whether
+        they are suspended, revoked or breached. Revoked and breached are final; time alone makes an agreement active
+        or expired.
 """
 
 from . import typed_data

@@ -3,8 +3,8 @@
 """
 @title ERC-20 ledger
 @license Apache-2.0
-@notice Balances and allowances in whole tokens. The contract that uses it exports what it wants and writes `transfer` and
-        `transferFrom` itself over `_move`, because a module's function cannot be overridden.
+@notice Balances and allowances in whole tokens. The contract that uses it exports what it wants and writes `transfer`
+        and `transferFrom` itself over `_move`, because a module's function cannot be overridden.
 """
 
 from ethereum.ercs import IERC20

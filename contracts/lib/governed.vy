@@ -2,8 +2,8 @@
 """
 @title Governed
 @license Apache-2.0
-@notice A contract's tie to the Council: who may do what is asked there and kept nowhere else.
-        The Council's address is fixed at deployment; no contract has an owner besides it.
+@notice A contract's tie to the Council: who may do what is asked there and kept nowhere else. The Council's address is
+        fixed at deployment; no contract has an owner besides it.
 """
 
 interface Council:

@@ -2,8 +2,8 @@
 """
 @title Merkle
 @license Apache-2.0
-@notice Proofs as OpenZeppelin's standard-merkle-tree makes them: leaf = keccak256(keccak256(value)), hashed twice so that
-        an inner node never passes for a leaf; node = keccak256(smaller child, larger child).
+@notice Proofs as OpenZeppelin's standard-merkle-tree makes them: leaf = keccak256(keccak256(value)), hashed twice so
+        that an inner node never passes for a leaf; node = keccak256(smaller child, larger child).
 """
 
 MAX_DEPTH: constant(uint256) = 32

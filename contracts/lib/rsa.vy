@@ -3,7 +3,8 @@
 @title RSA full-domain hash
 @license Apache-2.0
 @notice Hashes onto the whole width of an RSA modulus and opens signatures (e = 65537) with the modexp precompile.
-        Widths are 256, 384 and 512 bytes. The hash's first byte is zero, so it lies below a modulus whose top bit is set.
+        Widths are 256, 384 and 512 bytes. The hash's first byte is zero, so it lies below a modulus whose top bit is
+        set.
 """
 
 MODEXP: constant(address) = 0x0000000000000000000000000000000000000005

@@ -1,6 +1,5 @@
 """A consortium in memory: every contract deployed, actors by role, signatures and blind-signed vouchers."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -174,6 +173,3 @@ def events(contract: Any) -> list[tuple[str, dict[str, Any]]]:
 
 def _fields(log: Any) -> dict[str, Any]:
     return {name: getattr(log, name) for name in log._fields if name != "address"}
-
-
-Call = Callable[[], Any]

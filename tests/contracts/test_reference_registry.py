@@ -133,7 +133,7 @@ def test_the_contract_verifies_as_the_protocol_does(house: House, values: set[by
 def test_nothing_is_ever_taken_off(house: House) -> None:
     functions = {
         entry["name"]
-        for entry in deployer("ReferenceRegistry").abi
+        for entry in house.references.abi
         if entry.get("stateMutability") == "nonpayable" and "name" in entry
     }
     assert functions == {"anchor"}
