@@ -39,6 +39,7 @@ class Bluezd:
         self._host = virtual_host("bluezd", ADDRESS, link)
         self._connecting = asyncio.Lock()
         """An adapter makes one link at a time; others wait, as in BlueZ."""
+        self._awaited = ""
         self._scanners: set[str] = set()
         self._links: dict[str, tuple[Any, Any]] = {}
         self._attributes: dict[str, Any] = {}
@@ -225,6 +226,7 @@ class Bluezd:
         if path in self._links:
             raise BluezError("AlreadyConnected", "Already Connected")
         async with self._connecting:
+            self._awaited = path
             connection = await self._host.connect(random_address(device["Address"]), timeout=CONNECT_SECONDS)
         peer = Peer(connection)
         self._links[path] = connection, peer
@@ -270,6 +272,8 @@ class Bluezd:
     async def _disconnect(self, message: Any) -> Answer:
         if message.path in self._links:
             await self._links[message.path][0].disconnect()
+        elif self._host.is_le_connecting and self._awaited == message.path:
+            await self._host.cancel_connection()
         return NOTHING
 
     # attributes

@@ -62,11 +62,15 @@ class EmulatedShoe:
         self._spawn(self._announce())
 
     async def stop(self) -> None:
-        """Switch the radio off."""
+        """Switch the radio off; a second time changes nothing."""
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        for advertiser in (self._device.legacy_advertising_set, self._device.legacy_advertiser):
+            if advertiser is not None:
+                advertiser.auto_restart = False
         await self.drop_link()
+        await self._device.stop_advertising()
         await self._device.power_off()
 
     async def drop_link(self) -> None:

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from bleak import BleakClient
 from bleak.backends.device import BLEDevice
-from bleak.exc import BleakError
+from bleak.exc import BleakDBusError, BleakError
 
 from oracles.errors import LinkError
 from oracles.links import profile
@@ -22,6 +22,9 @@ from oracles.links.inbox import Inbox, LinkLost, Silence
 from oracles.links.profile import Operation, Result
 from oracles.links.statements import ShoeIdentity, ShoeProof, ShoeState
 from oracles.links.window import Window
+
+AUTHENTICATION = "org.bluez.Error.Authentication"
+"""How the names of BlueZ's errors of pairing begin."""
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -90,7 +93,7 @@ class BleShoeLink:
         await self._patiently(lambda: self._ask(profile.acknowledgement(sequence)))
 
     async def pull(self, first: int) -> AsyncIterator[bytes]:
-        """Every record from `first` to the newest, in order; those that are not what they should be come as they are."""
+        """Every record from `first` to the newest, in order; what is not as it should be comes as it is."""
         state = await self.state()
         at = max(first, state.oldest)
         while at <= state.newest:
@@ -183,6 +186,9 @@ class BleShoeLink:
             try:
                 await self._open()
             except (BleakError, OSError, EOFError, TimeoutError, LinkLost) as error:
+                if isinstance(error, BleakDBusError) and error.dbus_error.startswith(AUTHENTICATION):
+                    await self._disconnect()
+                    raise LinkError("PAIRING_FAILED", "the shoe was not paired", "is an agent registered?") from error
                 logger.info("connecting to a shoe failed: %s", type(error).__name__)
                 failure: BaseException = error
             except LinkError:
@@ -191,8 +197,6 @@ class BleShoeLink:
             else:
                 return
         await self._disconnect()
-        if "Authentication" in str(failure):
-            raise LinkError("PAIRING_FAILED", "the shoe was not paired", "hold its button and try again") from failure
         raise _lost() from failure
 
     async def _open(self) -> None:
