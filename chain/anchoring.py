@@ -1,4 +1,6 @@
-"""Anchors batches with the key of one role holder, under the rule set they were made by."""
+"""Anchors batches with the keys of role holders, under the rule set the batches were made by."""
+
+from collections.abc import Mapping
 
 from eth_account.signers.local import LocalAccount
 
@@ -8,11 +10,11 @@ from protocol.references import Kind
 
 
 class Anchorer:
-    """The hand that anchors: an oracle's for READING and ISSUANCE, the custodian's for AUDIT and ERASURE."""
+    """The hands that anchor: an oracle's for READING and ISSUANCE, the custodian's for AUDIT and ERASURE."""
 
-    def __init__(self, ledger: Ledger, account: LocalAccount, rules: bytes) -> None:
+    def __init__(self, ledger: Ledger, accounts: Mapping[Kind, LocalAccount], rules: bytes) -> None:
         self._ledger = ledger
-        self._account = account
+        self._accounts = accounts
         self._rules = rules
 
     def anchor(self, kind: Kind, epoch: int, root: bytes, count: int) -> int:
@@ -23,7 +25,7 @@ class Anchorer:
         if known:
             return known
         anchored = writes.Anchor(int(kind), epoch, writes.Word(root), count, writes.Word(self._rules))
-        self._ledger.write(anchored, self._account)
+        self._ledger.write(anchored, self._accounts[kind])
         return self._ledger.anchor_of(root)
 
     def anchor_of(self, root: bytes) -> int:

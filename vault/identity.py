@@ -4,6 +4,7 @@ Every entry is sealed under the subject's own prefix of the key tree, so erasing
 On disk there is no index; person -> subject and device -> subject are built in memory at start.
 """
 
+import hmac
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -48,13 +49,21 @@ class IdentityMap:
     """person <-> subject <-> devices."""
 
     def __init__(
-        self, database: Database, keys: KeyTree, slots: Slots, tenant: int, entropy: Callable[[int], bytes]
+        self,
+        database: Database,
+        keys: KeyTree,
+        slots: Slots,
+        tenant: int,
+        entropy: Callable[[int], bytes],
+        may_serve: Callable[[], None],
     ) -> None:
+        """`may_serve` raises while the vault is locked. Raises `KEYS_ROLLED_BACK`."""
         self._database = database
         self._keys = keys
         self._slots = slots
         self._period = period_path(tenant, TIMELESS_PERIOD)
         self._entropy = entropy
+        self._may_serve = may_serve
         if database.value("SELECT value FROM meta WHERE name = 'allocations'") > slots.allocations:
             hint = "bring back the key database of the same moment; going on would use keys twice"
             raise StoreUnavailable("KEYS_ROLLED_BACK", "the key database is older than the identity map", hint)
@@ -78,6 +87,7 @@ class IdentityMap:
 
         Raises `PERSON_ENROLLED` or `DEVICE_ENROLLED`.
         """
+        self._may_serve()
         with self._database.lock:
             if person in self._persons:
                 raise VaultError("PERSON_ENROLLED", "this person is enrolled already", "use the subject that is there")
@@ -101,6 +111,7 @@ class IdentityMap:
 
     def entry_of(self, subject: SubjectId) -> IdentityEntry:
         """Everything the map knows of a subject. Raises `SUBJECT_UNKNOWN`."""
+        self._may_serve()
         found = self._entries.get(subject)
         if found is None:
             raise VaultError("SUBJECT_UNKNOWN", "there is no such subject", "it never was or was erased")
@@ -112,10 +123,20 @@ class IdentityMap:
 
     def subject_of(self, person: str) -> SubjectId | None:
         """A person's pseudonym, if enrolled."""
+        self._may_serve()
         return self._persons.get(person)
+
+    def subject_of_credential(self, collect_hash: bytes) -> SubjectId | None:
+        """Whose collect credential has this SHA-256, if anybody's. Compares all in constant time each."""
+        found = None
+        for subject, (_, entry) in self._entries.items():
+            if entry.collect_hash and hmac.compare_digest(entry.collect_hash, collect_hash):
+                found = subject
+        return found
 
     def subject_of_device(self, device: bytes) -> SubjectId | None:
         """Who wears a device, if anybody enrolled does."""
+        self._may_serve()
         return self._devices.get(DeviceId(device))
 
     def slot_of(self, subject: SubjectId) -> Path | None:

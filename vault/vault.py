@@ -29,9 +29,10 @@ from vault.locking import ProcessLock
 from vault.records import RecordKeeper, RecordShelf
 from vault.remnants import Finding
 from vault.roots import VAULT_ID_SIZE, FileRootSlot
-from vault.sagas import Cause, ErasureTable
+from vault.sagas import Cause, Erasure, ErasureTable
 from vault.slots import Slots
 from vault.stores import ErasureTarget, IdentityEntries, KeyStore, RecordRows, SealedBlocks, count_rows
+from vault.tags import PersonTags
 
 KEYS, RECORDS, IDENTITY = "keys", "records", "identity"
 KEYS_FILE, ROOT_FILE, LOCK_FILE = f"{KEYS}/keys.db", f"{KEYS}/root.slot", f"{KEYS}/lock"
@@ -90,6 +91,7 @@ class Vault:
         self.directory = directory
         self._options = options
         self._closers: list[Callable[[], None]] = []
+        self._locked = False
         try:
             self._open_parts()
         except BaseException:
@@ -132,7 +134,8 @@ class Vault:
         shelf = RecordShelf(self._rows, self._blocks, self._keys, self._slots, self._directory, tenant, options.entropy)
         self.records = RecordKeeper(shelf, self._check_use)
         identity_rows = self._database(IDENTITY_FILE)
-        self.identity = IdentityMap(identity_rows, self._keys, self._slots, tenant, options.entropy)
+        self.identity = IdentityMap(identity_rows, self._keys, self._slots, tenant, options.entropy, self._check_lock)
+        self._tags = PersonTags(self.identity, self._keys)
         self._open_erasures()
         self._locked = bool(self._revived())
 
@@ -157,14 +160,21 @@ class Vault:
     def _keep(self, closer: Callable[[], None]) -> None:
         self._closers.append(closer)
 
-    def _check_use(self, subject: SubjectId, path: tree.Path) -> None:
+    def _check_lock(self) -> None:
         if self._locked:
             hint = "call replay: it forgets again what was erased since this backup"
             raise Refusal(RefusalCode.SERVICE_LOCKED_PENDING_REPLAY, "this vault was restored from a backup", hint)
+
+    def _check_use(self, subject: SubjectId, path: tree.Path) -> None:
+        self._check_lock()
         if self.erasures.is_stopped(subject, path):
             raise VaultError("ERASURE_UNDER_WAY", "this is being erased", "do not retry")
         if subject not in self.identity:
             raise VaultError("SUBJECT_UNKNOWN", "there is no such subject", "it never was or was erased")
+
+    def tag_key_of(self, subject: SubjectId) -> bytes | None:
+        """The key under which a person is tagged outside the sealed records; None once erased. See `vault.tags`."""
+        return self._tags.key_of(subject)
 
     def target_of(self, subject: SubjectId) -> ErasureTarget:
         """Everything the vault holds of a subject. Raises `SUBJECT_UNKNOWN`."""
@@ -173,6 +183,16 @@ class Vault:
             raise VaultError("SUBJECT_UNKNOWN", "there is no such subject", "it never was or was erased")
         return ErasureTarget(subject, (*self._directory.slots_of(subject), slot))
 
+    def request_erasure(self, subject: SubjectId, cause: Cause, request_key: str | None = None) -> Erasure:
+        """Begin to erase a subject: from here on nothing of it is read or written. `erasures.run` goes on.
+
+        A second request for the subject, or with the `request_key` of an earlier one, gives the erasure that is there.
+        Raises `SUBJECT_UNKNOWN`.
+        """
+        with self._rows.lock:
+            known = self.erasures.find(request_key)
+            return known or self.erasures.request(cause, self.target_of(subject), request_key)
+
     def erase(
         self, subject: SubjectId, cause: Cause, *, identity_verified: bool = False, request_key: str | None = None
     ) -> Certificate:
@@ -180,9 +200,7 @@ class Vault:
 
         With the `request_key` of an erasure that is over, its certificate comes back and nothing else happens.
         """
-        with self._rows.lock:
-            known = self.erasures.find(request_key)
-            erasure = known or self.erasures.request(cause, self.target_of(subject), request_key)
+        erasure = self.request_erasure(subject, cause, request_key)
         return self.erasures.certificate_of(self.erasures.run(erasure.id, identity_verified=identity_verified))
 
     def erase_period(self, period: int, cause: Cause = Cause.RETENTION_END) -> Certificate:
