@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from protocol.quantities import Day, Seconds, SubjectId
 from protocol.records import RecordKind
-from vault import Draft, Vault, VaultOptions
+from vault import Draft, RecordId, Vault, VaultOptions
 from vault.database import Database
 from vault.keys import SCHEMA, KeyTree, nothing
 from vault.roots import FileRootSlot
@@ -34,7 +35,7 @@ class Crash(Exception):
     """Stands for the process dying at a step."""
 
 
-def options(**changes: object) -> VaultOptions:
+def options(**changes: Any) -> VaultOptions:
     """Options for tests; the place of the root slot is judged in its own tests."""
     return replace(VaultOptions(allow_remnants=True, clock=Clock()), **changes)
 
@@ -46,7 +47,7 @@ def scratch() -> Iterator[Path]:
         yield Path(directory)
 
 
-def seal_days(vault: Vault, subject: SubjectId, count: int, first: Day = TODAY) -> list[str]:
+def seal_days(vault: Vault, subject: SubjectId, count: int, first: Day = TODAY) -> list[RecordId]:
     """Seal a few day records; their ids."""
     drafts = [
         Draft(subject, RecordKind.DAY, Day(first + i), {"day": first + i, "steps": 1000 + i}) for i in range(count)

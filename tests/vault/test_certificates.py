@@ -46,6 +46,7 @@ def test_it_waits_for_its_anchor(vault: Vault, certificate: Certificate) -> None
     assert vault.certificates.anchor_of(certificate.number) is None
     vault.certificates.attach_anchor(certificate.number, 5, b"r" * 32, [b"s" * 32])
     anchor = vault.certificates.anchor_of(certificate.number)
+    assert anchor is not None
     assert (anchor.anchor_id, anchor.root, anchor.proof) == (5, b"r" * 32, (b"s" * 32,))
     assert vault.certificates.pending() == []
     assert vault.certificates.get(certificate.number).reference == certificate.reference

@@ -103,11 +103,12 @@ def test_a_cut_file_says_so_when_it_is_read(path: Path) -> None:
 def test_each_failure_of_the_engine_has_its_code(path: Path, text: str, code: str) -> None:
     database = filled(path)
 
-    class Failing:
-        def execute(self, *_: object) -> None:
+    class Failing(sqlite3.Connection):
+        def execute(self, *_: object) -> sqlite3.Cursor:
             raise sqlite3.OperationalError(text)
 
-    real, database._connection = database._connection, Failing()
+    real, database._connection = database._connection, Failing(":memory:")
     with pytest.raises((StoreUnavailable, StoreDamaged), match=code):
         database.execute("SELECT 1")
+    database.close()
     real.close()

@@ -8,6 +8,7 @@ from tests.vault.support import TODAY, options, seal_days
 from vault import Cause, Vault
 from vault.errors import StoreUnavailable
 from vault.forgetting import CopyFindings, attack, scan, take_copy
+from vault.paths import parse
 
 
 class Scene:
@@ -129,8 +130,8 @@ def test_salts_data_and_keys_of_the_erased_are_in_no_file(home: Path) -> None:
     with Vault.create(home, options()) as vault:
         anna: SubjectId = vault.identity.enroll("anna", [b"SHOE-001"])
         ids = seal_days(vault, anna, 3)
-        salts = {found: vault.records.open(found).opening.salt for found in ids}
-        leaf_keys = {f"key {found}": vault._keys.key(found) for found in ids}
+        salts = {f"salt {found}": vault.records.open(found).opening.salt for found in ids}
+        leaf_keys = {f"key {found}": vault._keys.key(parse(found)) for found in ids}
         root_secret = (home / "keys" / "root.slot").read_bytes()[28:60]
         assert scan(home, {"root": root_secret})
         vault.erase(anna, Cause.ERASURE_REQUEST, identity_verified=True)

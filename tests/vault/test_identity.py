@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from protocol.quantities import SubjectId
 from tests.vault.support import TODAY, options, seal_days
 from vault import Cause, Vault, VaultError
 from vault.forgetting import scan
@@ -43,13 +44,15 @@ def test_changes_survive_closing(home: Path) -> None:
     with Vault.open(home, options()) as vault:
         entry = vault.identity.entry_of(anna)
         assert (entry.devices, entry.collect_hash) == ((LEFT, SPARE), b"c" * 32)
-        assert vault.identity.person_of(vault.identity.subject_of_device(RIGHT)) == "ben"
+        ben = vault.identity.subject_of_device(RIGHT)
+        assert ben is not None
+        assert vault.identity.person_of(ben) == "ben"
 
 
 def test_unknown_subjects_have_their_code(vault: Vault) -> None:
     for ask in (vault.identity.person_of, vault.identity.entry_of, vault.target_of):
         with pytest.raises(VaultError, match="SUBJECT_UNKNOWN"):
-            ask(bytes(16))
+            ask(SubjectId(bytes(16)))
 
 
 def test_the_file_tells_nothing(vault: Vault, home: Path) -> None:

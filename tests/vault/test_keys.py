@@ -14,6 +14,7 @@ from vault.errors import KeyErased, RootRefused, StoreDamaged
 from vault.keyplan import Frontier
 from vault.keys import SCHEMA, KeyTree
 from vault.paths import DEPTH, FAN_OUT, leaf_path, parse
+from vault.paths import Path as TreePath
 from vault.roots import FileRootSlot
 
 leaves = st.integers(0, FAN_OUT**DEPTH - 1).map(leaf_path)
@@ -32,18 +33,18 @@ def tree(tmp_path: Path) -> Iterator[Tree]:
 
 @settings(max_examples=25, deadline=None)
 @given(st.lists(prefixes, min_size=1, max_size=4), st.lists(st.one_of(leaves, near_leaves), max_size=12))
-def test_erasing_prefixes_erases_their_leaves_and_no_other(erased: list[str], watched: list[str]) -> None:
+def test_erasing_prefixes_erases_their_leaves_and_no_other(erased: list[TreePath], watched: list[TreePath]) -> None:
     with scratch() as directory:
         tree = Tree(directory)
         before = {leaf: tree.keys.key(leaf) for leaf in watched}
-        tree.keys.erase([parse(prefix) for prefix in erased])
+        tree.keys.erase(erased)
         for leaf, key in before.items():
             if leaf.startswith(tuple(erased)):
                 with pytest.raises(KeyErased):
                     tree.keys.key(leaf)
             else:
                 assert tree.keys.key(leaf) == key
-        assert all(tree.keys.is_erased(parse(prefix)) for prefix in erased)
+        assert all(tree.keys.is_erased(prefix) for prefix in erased)
         tree.close()
 
 
@@ -68,7 +69,7 @@ def test_a_frontier_renews_exactly_what_lies_beyond_it_in_its_scope(data: st.Dat
         tree.close()
 
 
-def nearby(leaf: str, distance: int) -> str:
+def nearby(leaf: str, distance: int) -> TreePath:
     return leaf_path(min(max(int(leaf, 16) + distance - FAN_OUT**4 // 2, 0), FAN_OUT**DEPTH - 1))
 
 

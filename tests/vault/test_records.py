@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from protocol.canonical import NotCanonical, canonical
 from protocol.errors import Refusal
-from protocol.quantities import Day, SubjectId
+from protocol.quantities import Day, Salt, SubjectId
 from protocol.records import RecordKind
 from protocol.references import Kind, Opening
 from tests.vault.support import TODAY, options, scratch, seal_days
@@ -60,7 +60,7 @@ def test_any_canonical_record_comes_back(found: list[dict[str, Any]]) -> None:
 
 @given(maps)
 def test_the_envelope_is_canonical(record: dict[str, Any]) -> None:
-    opening = Opening(Kind.READING, os.urandom(64), canonical(record))
+    opening = Opening(Kind.READING, Salt(os.urandom(64)), canonical(record))
     envelope = {
         "day": 7, "kind": "DAY", "record": record, "reference_kind": 1, "salt": opening.salt.hex(),
     }  # fmt: skip

@@ -1,3 +1,4 @@
+import fcntl
 from pathlib import Path
 
 import pytest
@@ -38,7 +39,7 @@ def test_btrfs_with_the_flag_of_chattr_is_fine(tmp_path: Path, monkeypatch: pyte
     table = f"40 22 0:33 / {tmp_path} rw - btrfs source rw"
     assert examine(tmp_path, table).keeps_remnants
     flags = remnants.NO_COPY_ON_WRITE.to_bytes(8, "little")
-    monkeypatch.setattr(remnants.fcntl, "ioctl", lambda *_: flags)
+    monkeypatch.setattr(fcntl, "ioctl", lambda *_: flags)
     assert not examine(tmp_path, table).keeps_remnants
 
 
@@ -46,7 +47,7 @@ def test_a_file_system_without_flags_is_not_trusted(tmp_path: Path, monkeypatch:
     def refuse(*_: object) -> bytes:
         raise OSError
 
-    monkeypatch.setattr(remnants.fcntl, "ioctl", refuse)
+    monkeypatch.setattr(fcntl, "ioctl", refuse)
     assert examine(tmp_path, f"40 22 0:33 / {tmp_path} rw - btrfs source rw").keeps_remnants
 
 

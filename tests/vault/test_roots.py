@@ -141,7 +141,7 @@ def test_a_slot_cannot_be_made_in_no_directory(tmp_path: Path, monkeypatch: pyte
 
 def test_a_short_write_is_noticed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     slot = new(path)
-    monkeypatch.setattr(roots.os, "pwrite", lambda *_: 3)
+    monkeypatch.setattr(os, "pwrite", lambda *_: 3)
     with pytest.raises(StoreUnavailable, match="only part"):
         slot.prepare(0, VAULT_ID, FIRST)
     slot.close()

@@ -159,9 +159,15 @@ class TestRolledBack:
             self.restore(tmp_path / "copy", home, name)
         with Vault.open(home, options()) as vault:
             assert vault.status().locked
-            with pytest.raises(Refusal) as refused:
-                list(vault.records.records_of(ben))
-            assert refused.value.refusal is RefusalCode.SERVICE_LOCKED_PENDING_REPLAY
+            for serve in (
+                lambda vault=vault: list(vault.records.records_of(ben)),
+                lambda vault=vault: seal_days(vault, ben, 1),
+                lambda vault=vault: vault.identity.subject_of("ben"),
+                lambda vault=vault: vault.identity.enroll("dora", []),
+            ):
+                with pytest.raises(Refusal) as refused:
+                    serve()
+                assert refused.value.refusal is RefusalCode.SERVICE_LOCKED_PENDING_REPLAY
             assert vault.replay() > 0
             assert not vault.status().locked
             assert len(list(vault.records.records_of(ben))) == 2
