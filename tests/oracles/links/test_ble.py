@@ -224,3 +224,10 @@ async def test_without_a_bluetooth_service_scanning_and_pairing_say_so(monkeypat
     with pytest.raises(LinkError, match="BLUETOOTH_UNAVAILABLE"):
         async with pairing_agent():
             pass
+
+
+async def test_a_device_without_the_profile_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with meeting(walked_pair(1).left) as met:
+        monkeypatch.setattr(profile, "RECORDS", profile.RECORDS.replace("7d3f", "7d40"))
+        with pytest.raises(LinkError, match="PROFILE_MISSING"):
+            await met.link().__aenter__()

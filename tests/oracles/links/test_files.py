@@ -1,3 +1,4 @@
+import datetime as dt
 import gzip
 import shutil
 from collections.abc import Callable
@@ -184,3 +185,32 @@ def test_files_that_cannot_be_read_are_said(tmp_path: Path, monkeypatch: pytest.
     shutil.copy(MINUTES, tmp_path / "large.csv")
     monkeypatch.setattr(source, "LARGEST_BYTES", 1_000)
     assert code(tmp_path / "large.csv") == "FILE_TOO_LARGE"
+
+
+READING = {"timestamp": dt.datetime(2020, 9, 10, tzinfo=dt.UTC), "cadence": 80, "speed": 3.0, "distance": 1.5}
+
+
+@pytest.mark.parametrize(
+    ("rows", "code"),
+    [
+        ([], "ACTIVITY_EMPTY"),
+        ([READING | {"timestamp": None}], "TIME_WRONG"),
+        ([READING, READING | {"timestamp": dt.datetime(2020, 9, 9, tzinfo=dt.UTC)}], "TIME_WRONG"),
+        ([READING | {"cadence": 160}], "VALUE_ABSURD"),
+        ([READING | {"speed": 20.0}], "VALUE_ABSURD"),
+        ([READING | {"speed": -1.0}], "VALUE_NEGATIVE"),
+        ([READING | {"distance": "far"}], "VALUE_NOT_NUMBER"),
+    ],
+)
+def test_absurd_readings_are_refused(monkeypatch: pytest.MonkeyPatch, rows: list[dict[str, object]], code: str) -> None:
+    monkeypatch.setattr("oracles.links.files.fit._messages", lambda _: ("stryd", rows))
+    with pytest.raises(FileRefused) as refused:
+        read_fit(RUN)
+    assert refused.value.code == code
+
+
+def test_pauses_count_no_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    began = dt.datetime(2020, 9, 10, tzinfo=dt.UTC)
+    rows = [READING | {"timestamp": began + dt.timedelta(seconds=at)} for at in (0, 1, 2, 3, 600, 601)]
+    monkeypatch.setattr("oracles.links.files.fit._messages", lambda _: ("stryd", rows))
+    assert read_fit(RUN).steps == 4 * 160 // 60
