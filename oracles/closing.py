@@ -9,12 +9,14 @@ The steps, in order, and what a crash after each leaves to do:
     finish     reference values are queued and the minutes deleted, in one commit
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from oracles.days import close
 from oracles.keeper import Draft, Receipt, RecordKeeper
 from oracles.pending import PendingReference, RecordId
+from oracles.refusals import Reason
 from oracles.rewards import Rewards, entitlement_record, units_of
 from oracles.spool import Spool
 from protocol.errors import TideprintError
@@ -42,6 +44,8 @@ class DayReport:
     held: int = 0
     """Subjects whose whole day waits for review."""
     refused_minutes: int = 0
+    reasons: Mapping[Reason, int] = field(default_factory=dict)
+    """Refused shoe minutes by reason, those refused on arrival and kept included; held days by subject."""
     skipped: int = 0
     """Subjects that are being erased: their minutes stay until the erasure reaches the spool."""
 
@@ -53,8 +57,8 @@ class _Judged:
     subject: SubjectId
     drafts: tuple[Draft, ...]
     units: int
-    held: bool
-    refused: int
+    held: Reason | None
+    refused: Mapping[Reason, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +110,7 @@ class DayCloser:
         drafts = [Draft(subject, kind, day, record) for kind, record in outcome.records]
         if units:
             drafts.append(Draft(subject, RecordKind.ENTITLEMENT, day, entitlement_record(day, units, self._rules)))
-        held = outcome.held is not None
-        return _Judged(subject, tuple(drafts), units, held, outcome.record.refused_minutes)
+        return _Judged(subject, tuple(drafts), units, outcome.held, outcome.refused)
 
     def _settle(self, group: Sequence[_Judged], day: Day) -> set[SubjectId]:
         """Seal, pay and finish a group; the subjects for whom that was possible."""
@@ -164,6 +167,10 @@ def _references(subject: SubjectId, receipts: Sequence[Receipt]) -> list[Pending
     return [PendingReference(kind, receipt.reference, subject, receipt.record_id) for receipt in receipts]
 
 
+def _reasons(item: _Judged) -> Counter[Reason]:
+    return Counter(item.refused) + Counter([] if item.held is None else [item.held])
+
+
 def _total(report: DayReport, group: Sequence[_Judged], done: set[SubjectId]) -> DayReport:
     settled = [item for item in group if item.subject in done]
     return DayReport(
@@ -171,7 +178,8 @@ def _total(report: DayReport, group: Sequence[_Judged], done: set[SubjectId]) ->
         subjects=report.subjects + len(settled),
         records=report.records + sum(len(item.drafts) for item in settled),
         units=report.units + sum(item.units for item in settled),
-        held=report.held + sum(item.held for item in settled),
-        refused_minutes=report.refused_minutes + sum(item.refused for item in settled),
+        held=report.held + sum(item.held is not None for item in settled),
+        refused_minutes=report.refused_minutes + sum(sum(item.refused.values()) for item in settled),
+        reasons=Counter(report.reasons) + sum((_reasons(item) for item in settled), Counter()),
         skipped=report.skipped + len(group) - len(settled),
     )
