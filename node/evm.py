@@ -217,6 +217,8 @@ class PyEvm:
         lowest = least_gas(request.data, not request.to, request.access_list, 0) - 1
         if highest <= lowest:
             raise CallFailed("GAS_EXCEEDS_ALLOWANCE", f"gas required exceeds allowance ({highest})")
+        if not request.data and _execute(state, request, lowest + 1).is_success:
+            return lowest + 1
         computation = _execute(state, request, highest)
         if computation.is_error and isinstance(computation.error, OutOfGas):
             raise CallFailed("GAS_EXCEEDS_ALLOWANCE", f"gas required exceeds allowance ({highest})")

@@ -1,4 +1,4 @@
-"""Chains for the node's tests: compiled contracts, accounts by role, applications and servers on a temporary directory."""
+"""Chains for the node's tests: compiled contracts, accounts by role, applications and servers on a directory."""
 
 import asyncio
 import threading
@@ -17,7 +17,7 @@ from eth_hash.auto import keccak
 from node.addresses import checksummed
 from node.application import Application
 from node.config import Config, Sealing
-from node.errors import TransactionRefused
+from node.errors import NodeError, TransactionRefused
 from node.evm import PyEvm
 from node.genesis import Genesis
 from node.proposals import Block, Proposal, Slot
@@ -77,6 +77,12 @@ def sign(who: LocalAccount, nonce: int, to: str | bytes | None = NOBODY, **field
     if to is not None:
         form["to"] = to if isinstance(to, str) else checksummed(to)
     return bytes(who.sign_transaction(form).raw_transaction)
+
+
+def grant_code(who: LocalAccount, code: bytes, nonce: int) -> Any:
+    """EIP-7702: `who` lets the code at an address act for it."""
+    form: Any = {"chainId": 20_210_310, "address": code, "nonce": nonce}
+    return who.sign_authorization(form)
 
 
 FOUNDER, SECOND, STRANGER = account("founder"), account("second founder"), account("stranger")
@@ -147,7 +153,7 @@ def serving(folder: Path, born: Genesis | None = None, **settings: Any) -> Itera
     """A real server in a thread, on a free port."""
     settings.setdefault("sealing", Sealing(heartbeat=1.0))
     config = Config(http="127.0.0.1:0", **settings)
-    ready, failed = threading.Event(), []
+    ready, failed = threading.Event(), list[Exception]()
     servers: list[tuple[Server, asyncio.AbstractEventLoop]] = []
 
     async def main() -> None:
@@ -158,7 +164,7 @@ def serving(folder: Path, born: Genesis | None = None, **settings: Any) -> Itera
     def target() -> None:
         try:
             asyncio.run(main())
-        except BaseException as error:
+        except (NodeError, OSError, RuntimeError) as error:
             failed.append(error)
         finally:
             ready.set()

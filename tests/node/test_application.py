@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from node.addresses import checksummed
 from node.application import Application
 from node.errors import ConfigError, StoreError, TransactionRefused
 from node.evm import PyEvm
@@ -26,6 +25,7 @@ from tests.node.support import (
     council_creation,
     creation,
     genesis,
+    grant_code,
     raw,
     sign,
 )
@@ -247,7 +247,7 @@ def test_setting_code_needs_the_deployer_role(governed: Chain) -> None:
     """EIP-7702: code set on an account is a deployment, whoever pays for it."""
     counter = governed.seal(sign(FOUNDER, 1, None, data=creation("counter"), gas=2_000_000)).receipts[0].contract
     council = governed.application.genesis.council
-    grant = SECOND.sign_authorization({"chainId": 20_210_310, "address": checksummed(counter), "nonce": 0})
+    grant = grant_code(SECOND, counter, 0)
     delegated = sign(FOUNDER, 2, SECOND.address, type=4, authorizationList=[grant], gas=200_000,
                      data=call_data("count(uint256)", 5))  # fmt: skip
     block = governed.seal(delegated)
@@ -256,7 +256,7 @@ def test_setting_code_needs_the_deployer_role(governed: Chain) -> None:
     assert governed.application.view(governed.application.head).code(raw(SECOND)) == b"\xef\x01\x00" + counter
     allow = call_data("set_sender(address,bool)", STRANGER.address, True)
     governed.seal(sign(FOUNDER, 3, council, data=allow, gas=100_000))
-    again = SECOND.sign_authorization({"chainId": 20_210_310, "address": checksummed(counter), "nonce": 1})
+    again = grant_code(SECOND, counter, 1)
     smuggled = sign(STRANGER, 0, SECOND.address, type=4, authorizationList=[again], gas=200_000)
     assert governed.refusal(smuggled) == "DEPLOY_FORBIDDEN"
 
