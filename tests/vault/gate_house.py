@@ -21,7 +21,6 @@ from vault.agreements import Agreements, ToSign
 from vault.gate import Gate, Request
 from vault.gate.notes import PatientNotes
 from vault.releases import ReleaseBook
-from vault.tags import PersonTags
 
 DOMAIN = Domain(CONSENT_DOMAIN, 20210310, Address("0x" + "ab" * 20))
 
@@ -48,8 +47,7 @@ class House:
         self.clock = Clock(AT)
         self.registry = Registry()
         self.vault = Vault.create(directory / "vault", options(clock=self.clock))
-        tags = PersonTags(self.vault.identity, self.vault._keys)
-        self.tag_key = tags.key_of
+        self.tag_key = self.vault.tag_key_of
         self.log = AccessLog(directory / "access.db", self.tag_key, self.clock, create=True)
         self.book = AgreementBook(directory / "agreements.db", self.tag_key, create=True)
         self.releases = ReleaseBook(directory / "releases.db", create=True)
