@@ -135,4 +135,4 @@ class CouncilMachine(RuleBasedStateMachine):
 
 
 TestCouncilMachine = CouncilMachine.TestCase
-TestCouncilMachine.settings = settings(max_examples=30, stateful_step_count=25, deadline=None)
+TestCouncilMachine.settings = settings(max_examples=20, stateful_step_count=25, deadline=None)

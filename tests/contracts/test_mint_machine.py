@@ -116,4 +116,4 @@ class MintMachine(RuleBasedStateMachine):
 
 
 TestMintMachine = MintMachine.TestCase
-TestMintMachine.settings = settings(max_examples=30, stateful_step_count=25, deadline=None)
+TestMintMachine.settings = settings(max_examples=20, stateful_step_count=25, deadline=None)

@@ -124,4 +124,4 @@ class TokenMachine(RuleBasedStateMachine):
 
 
 TestTokenMachine = TokenMachine.TestCase
-TestTokenMachine.settings = settings(max_examples=30, stateful_step_count=25, deadline=None)
+TestTokenMachine.settings = settings(max_examples=20, stateful_step_count=25, deadline=None)
