@@ -81,6 +81,7 @@ class Intake:
         batch = _Batch(self._spool, register, received_at * 1_000)
         for minute in minutes:
             batch.take(minute)
+        batch.drop_overtaken_refusals()
         self._spool.commit(batch.changes)
         acknowledged = {device: state.sequence for device, state in batch.changes.states.items()}
         return IntakeReport(
@@ -141,6 +142,11 @@ class _Batch:
             return
         self._next_in_chain(shoe, record, minute, state)
 
+    def drop_overtaken_refusals(self) -> None:
+        """A minute that came too early and again in its turn was not refused in the end."""
+        changes = self.changes
+        changes.refused = [item for item in changes.refused if (item.device, item.sequence) not in changes.accepted]
+
     def _repeated(
         self, shoe: EnrolledDevice, record: MinuteRecord, minute: SignedMinute, state: DeviceState | None
     ) -> None:
@@ -165,7 +171,7 @@ class _Batch:
             self.changes.refused.append(
                 RefusedMinute(twin.device, twin.sequence, twin.minute, twin.subject, twin.day, Reason.FORK)
             )
-        self._refuse(shoe, record, minute, Reason.FORK)
+        self._refuse(shoe, record, minute, Reason.FORK, twin.start_utc_ms if twin else None)
 
     def _next_in_chain(
         self, shoe: EnrolledDevice, record: MinuteRecord, minute: SignedMinute, state: DeviceState | None

@@ -210,14 +210,15 @@ def _agree(count: int, fewest: int, most: int, rules: PlausibilityRules) -> bool
     return abs(count - nearest) <= allowed
 
 
-def _runs(minutes: Sequence[TimedMinute]) -> Iterable[list[TimedMinute]]:
-    """Consecutive minutes that hold fifty strides together; a shorter rest is left out."""
-    run: list[TimedMinute] = []
-    for minute in minutes:
-        run.append(minute)
-        if sum(member.record.strides_used for member in run) >= REGULARITY_STRIDES:
-            yield run
-            run = []
+def _runs(minutes: Sequence[TimedMinute]) -> Iterable[Sequence[TimedMinute]]:
+    """From every minute on, the fewest minutes that hold fifty strides together."""
+    for begin in range(len(minutes)):
+        strides = 0
+        for end in range(begin, len(minutes)):
+            strides += minutes[end].record.strides_used
+            if strides >= REGULARITY_STRIDES:
+                yield minutes[begin : end + 1]
+                break
 
 
 def _even(run: Sequence[TimedMinute], floor_hundredth_percent: int) -> bool:
@@ -235,9 +236,13 @@ def _with_other_foot(minutes: Sequence[TimedMinute], verdicts: Verdicts) -> Verd
             for minute in own.minutes:
                 if minute.key in verdicts:
                     for opposite in other.between(minute.start, minute.end):
-                        if minute.start <= _middle(opposite) < minute.end:
+                        if _same_minute(minute, opposite):
                             both.setdefault(opposite.key, verdicts[minute.key])
     return both
+
+
+def _same_minute(one: TimedMinute, other: TimedMinute) -> bool:
+    return one.start <= _middle(other) < one.end or other.start <= _middle(one) < other.end
 
 
 def _middle(minute: TimedMinute) -> int:

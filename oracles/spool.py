@@ -128,7 +128,10 @@ class Spool:
             "SELECT boot, shoe_ms, utc_ms, first_shoe_ms, first_utc_ms, trusted FROM clock WHERE device=? AND boot=?",
             (device, boot),
         )
-        return None if row is None else ClockFit(*row[:5], bool(row[5]))
+        if row is None:
+            return None
+        boot, shoe_ms, utc_ms, first_shoe_ms, first_utc_ms, trusted = row
+        return ClockFit(boot, shoe_ms, utc_ms, first_shoe_ms, first_utc_ms, bool(trusted))
 
     def put_clock(self, device: DeviceId, subject: SubjectId, fit: ClockFit) -> None:
         """Keep a clock fit."""
@@ -204,7 +207,10 @@ class Spool:
         """A subject's refused minutes of a day."""
         sql = "SELECT * FROM refused WHERE day = ? AND subject = ? ORDER BY device, sequence, minute"
         rows = self.database.rows(sql, (day, subject))
-        return [RefusedMinute(*row[:5], Reason(row[5])) for row in rows]
+        return [
+            RefusedMinute(device, sequence, minute, owner, on, Reason(reason))
+            for device, sequence, minute, owner, on, reason in rows
+        ]
 
     def begin_sealing(self, subjects: Iterable[SubjectId], day: Day, origin: Origin) -> set[SubjectId]:
         """Note that these subjects' day goes to the vault now; returns those for whom that had been noted before."""
