@@ -291,6 +291,20 @@ def test_a_period_is_erased_in_one_go_and_identities_stay(vault: Vault) -> None:
         vault.erase_period(0)
 
 
+@pytest.mark.parametrize("days", [(TODAY - 40, TODAY), (TODAY, TODAY - 40)])
+def test_an_erased_period_stays_forgotten_after_a_restart(home: Path, days: tuple[int, int]) -> None:
+    with Vault.create(home, options()) as vault:
+        anna = vault.identity.enroll("anna", [])
+        for day in days:
+            seal_days(vault, anna, 1, Day(day))
+        assert len(vault.target_of(anna).prefixes) == 3
+        vault.erase_period(period_of(Day(TODAY - 40)))
+        slots = vault.target_of(anna).prefixes
+    with Vault.open(home, options()) as vault:
+        assert vault.target_of(anna).prefixes == slots
+        assert len(slots) == 2
+
+
 def test_a_period_under_erasure_is_not_read_or_written(vault: Vault) -> None:
     anna, _ = two_people(vault)
     record_id = RecordId(seal_days(vault, anna, 1)[0])

@@ -73,8 +73,11 @@ def nearby(leaf: str, distance: int) -> TreePath:
     return leaf_path(min(max(int(leaf, 16) + distance - FAN_OUT**4 // 2, 0), FAN_OUT**DEPTH - 1))
 
 
-def test_rows_beyond_a_frontier_are_dropped_and_leave_no_unreadable_node(tree: Tree) -> None:
-    victim = parse("00111000050003")
+@pytest.mark.parametrize(
+    "subject", ["0011100002", "0011100003", "0011100010", "0011100100", "0011110000", "0011200000"]
+)
+def test_rows_beyond_a_frontier_are_dropped_and_leave_no_unreadable_node(tree: Tree, subject: str) -> None:
+    victim = parse(subject + "0003")
     tree.keys.erase([victim])
     tree.keys.erase((), lambda: [Frontier(parse("00"), parse("0011100002"))])
     assert len(tree.keys.key(victim)) == 32
