@@ -7,7 +7,8 @@ recipient and are redeemed as one lot: every redemption of every wallet looks th
 
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -79,10 +80,8 @@ class Purse:
         """Redeem every full lot, each to its own fresh recipient; returns how many vouchers were redeemed.
 
         `singles` also redeems what fills no lot, one voucher at a time: for a series that is about to close."""
-        sent = [(lot, self._submit(ledger, lot)) for lot in self._lots(series, singles)]
-        for lot, pending in sent:
-            self._settle(ledger, lot, pending)
-        return sum(len(lot) for lot, _ in sent)
+        sent = [self._submit(ledger, lot) for lot in self._lots(series, singles)]
+        return sum(self._settle(ledger, lot, pending) for lot, pending in sent)
 
     def count(self, *, redeemed: bool) -> int:
         """Vouchers held with a signature, redeemed or not."""
@@ -93,6 +92,14 @@ class Purse:
         """(series, lot) of every recipient that received something."""
         query = f"SELECT DISTINCT series, place / {LOT} FROM voucher WHERE redeemed=1 ORDER BY 1, 2"  # noqa: S608
         return [(int(series), int(lot)) for series, lot in self._db.execute(query)]
+
+    def lot(self, series: int, lot: int) -> list[Voucher]:
+        """The vouchers of one recipient that were redeemed."""
+        rows = self._db.execute(
+            "SELECT place, signature FROM voucher WHERE series=? AND place / ? = ? AND redeemed=1 ORDER BY place",
+            (series, LOT, lot),
+        )
+        return [self._voucher(series, place, signature) for place, signature in rows]
 
     def next_use(self, relation: int) -> int:
         """A number never handed out before for this relation: the use of a one-time signer."""
@@ -109,9 +116,8 @@ class Purse:
         ).fetchone()[0]
         request = self._keys.serial(series, -1 - first)[:16]
         rows = [(series, first + offset, request) for offset in range(count)]
-        self._db.execute("BEGIN IMMEDIATE")
-        self._db.executemany("INSERT INTO voucher(series, place, request) VALUES(?, ?, ?)", rows)
-        self._db.execute("COMMIT")
+        with self._transaction() as db:
+            db.executemany("INSERT INTO voucher(series, place, request) VALUES(?, ?, ?)", rows)
         return request
 
     def _finish(self, issuer: Issuer, series: Series, request: bytes) -> int:
@@ -129,16 +135,17 @@ class Purse:
             for place, factor in zip(places, factors, strict=True)
         ]
         signed = issuer.sign(self._keys.credential(), series.number, request, blinded)
+        if len(signed) != len(places):
+            raise WalletError("VOUCHER_INVALID", "the issuer signed another number of vouchers", "collect again later")
         signatures = [unblind(value, factor, series.modulus) for value, factor in zip(signed, factors, strict=True)]
         for place, signature in zip(places, signatures, strict=True):
             if not series.verify(self._voucher(series.number, place, signature)):
                 raise WalletError("VOUCHER_INVALID", "the issuer's signature does not verify", "collect again later")
-        self._db.execute("BEGIN IMMEDIATE")
-        self._db.executemany(
-            "UPDATE voucher SET signature=? WHERE series=? AND place=?",
-            [(signature, series.number, place) for place, signature in zip(places, signatures, strict=True)],
-        )
-        self._db.execute("COMMIT")
+        with self._transaction() as db:
+            db.executemany(
+                "UPDATE voucher SET signature=? WHERE series=? AND place=?",
+                [(signature, series.number, place) for place, signature in zip(places, signatures, strict=True)],
+            )
         return len(places)
 
     def _lots(self, series: Series, singles: bool) -> list[Lot]:
@@ -154,8 +161,8 @@ class Purse:
         rest = [[item] for lot in by_lot.values() if len(lot) < LOT for item in lot]
         return full + (rest if singles else [])
 
-    def _submit(self, ledger: Ledger, lot: Lot) -> Pending | None:
-        """Send a lot from its own recipient; None if a crash hid that it was redeemed before."""
+    def _submit(self, ledger: Ledger, lot: Lot) -> tuple[Lot, Pending | None]:
+        """Send a lot from its own recipient; what a crash hid that it was redeemed before comes back without a send."""
         place, first = lot[0]
         write = writes.Redeem(
             first.series,
@@ -164,28 +171,42 @@ class Purse:
             tuple(writes.RsaValue(voucher.signature) for _, voucher in lot),
         )
         try:
-            return ledger.submit(write, self._keys.recipient(first.series, place // LOT))
+            return lot, ledger.submit(write, self._keys.recipient(first.series, place // LOT))
         except WriteReverted:
-            if ledger.is_spent(first.series, first.serial):
-                return None
+            if spent := _spent(ledger, lot):
+                return spent, None
             raise
 
-    def _settle(self, ledger: Ledger, lot: Lot, pending: Pending | None) -> None:
-        """Wait for a lot and mark it; a lot sent twice across a crash fails the second time and counts once."""
-        series = lot[0][1].series
+    def _settle(self, ledger: Ledger, lot: Lot, pending: Pending | None) -> int:
+        """Wait for a lot and mark it; a lot sent twice across a crash fails the second time and counts once.
+
+        Only what the chain has spent is marked: a crash may have left single vouchers of a lot redeemed and others not.
+        """
         try:
             if pending is not None:
                 ledger.wait(pending)
         except WriteReverted:
-            if not ledger.is_spent(series, lot[0][1].serial):
+            lot = _spent(ledger, lot)
+            if not lot:
                 raise
-        places = [(series, place) for place, _ in lot]
+        places = [(voucher.series, place) for place, voucher in lot]
+        with self._transaction() as db:
+            db.executemany("UPDATE voucher SET redeemed=1 WHERE series=? AND place=?", places)
+        return len(lot)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """All of it or nothing."""
         self._db.execute("BEGIN IMMEDIATE")
-        self._db.executemany("UPDATE voucher SET redeemed=1 WHERE series=? AND place=?", places)
-        self._db.execute("COMMIT")
+        with self._db:
+            yield self._db
 
     def _voucher(self, series: int, place: int, signature: bytes) -> Voucher:
         return Voucher(series, self._keys.serial(series, place), self._recipient(series, place), signature)
 
     def _recipient(self, series: int, place: int) -> Address:
         return Address(self._keys.recipient(series, place // LOT).address)
+
+
+def _spent(ledger: Ledger, lot: Lot) -> Lot:
+    return [(place, voucher) for place, voucher in lot if ledger.is_spent(voucher.series, voucher.serial)]

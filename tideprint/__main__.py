@@ -1,0 +1,5 @@
+"""`python -m tideprint`."""
+
+from tideprint.cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""The sub-commands of `tideprint` that are not a room's own."""

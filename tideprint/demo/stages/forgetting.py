@@ -1,0 +1,118 @@
+"""A copy of every store is taken, one wearer is erased, and the copy is shown to be useless for that wearer alone."""
+
+import shutil
+
+from audit import Canaries, check_control, scan_files, scan_ledger
+from protocol.errors import RefusalCode
+from protocol.records import RecordKind
+from protocol.references import Kind
+from tideprint.demo.people import Wearer
+from tideprint.demo.stages.sharing import Agreement
+from tideprint.demo.world import World
+from vault.forgetting import attack, take_copy
+from vault.vault import ROOT_FILE
+
+CONTROL_ROOT = "root-slot-for-the-control"
+
+
+def copy_stores(world: World) -> None:
+    """What a backup or a thief would take: everything but the root slot, which no backup may hold."""
+    take_copy(world.places.vault, world.places.copy / "vault")
+    for name in ("oracle", "node"):
+        shutil.copytree(world.places.directory / name, world.places.copy / name)
+    shutil.copyfile(world.places.vault / ROOT_FILE, world.places.copy / CONTROL_ROOT)
+    (world.places.copy / CONTROL_ROOT).chmod(0o600)
+    control = attack(world.places.copy / "vault", world.places.vault)
+    total = control.living_opened
+    world.claims.figures["sealed rows in the copy"] = total
+    world.claims.check(
+        f"before the erasure the copy and the live root open all {total} rows", total > 0 and not control.living_closed
+    )
+
+
+def erase(world: World, agreed: Agreement) -> None:
+    """The patient of the agreements asks to be forgotten."""
+    gone = agreed.patient
+    with world.claims.refused(RefusalCode.NOT_DATA_SUBJECT, "the daughter asks for her mother's erasure"):
+        world.platform.erase(gone.subject, agreed.daughter.wallet.keys.credential())
+    before = len(list(world.platform.vault.records.records_of(gone.subject)))
+    certificate = world.platform.erase(gone.subject, gone.wallet.keys.credential())
+    stores = [store["name"] for store in certificate.body["stores"]]
+    world.claims.count("erasures", 1)
+    world.claims.figures["stores in the certificate"] = ", ".join(stores)
+    world.claims.check(
+        f"{before} records erased in {len(stores)} stores, certified without naming anybody",
+        certificate.body["state"] == "CERTIFIED" and gone.subject.hex() not in str(certificate.body),
+    )
+    again = world.platform.vault.identity.subject_of(gone.identity)
+    world.claims.check("the identity map no longer knows the person", again is None)
+    with world.claims.refused(RefusalCode.NOT_DATA_SUBJECT, "a second request for the same person"):
+        world.platform.erase(gone.subject, gone.wallet.keys.credential())
+    held = world.platform.oracle.anchor(Kind.ERASURE).held
+    if held is not None:
+        world.claims.refusals[held.code.value] = world.claims.refusals.get(held.code.value, 0) + 1
+    world.claims.check("one certificate alone is not anchored: it waits for four more", held is not None)
+
+
+def attack_copy(world: World, agreed: Agreement) -> None:
+    """A thief with the copy and everything that exists now, the live root included."""
+    copy = world.places.copy / "vault"
+    findings = attack(copy, world.places.vault)
+    world.claims.figures["rows of the erased that open"] = findings.erased_opened
+    world.claims.figures["rows of the others that open"] = findings.living_opened
+    world.claims.check(
+        f"the copy is useless for the erased: 0 of {findings.erased_closed} rows open",
+        findings.erased_opened == 0 and findings.erased_closed > 0,
+    )
+    world.claims.check(
+        f"and still good for the others: all {findings.living_opened} rows open",
+        findings.living_opened > 0 and findings.living_closed == 0,
+    )
+    control = attack(copy, world.places.vault, world.places.copy / CONTROL_ROOT)
+    world.claims.check(
+        "control: with the old root slot the same attack opens everything",
+        control.erased_opened == findings.erased_closed and not control.erased_closed,
+    )
+    (world.places.copy / CONTROL_ROOT).unlink()
+    neighbour = world.walkers[1]
+    kept = list(world.platform.vault.records.records_of(neighbour.subject, [RecordKind.DAY]))
+    steps = {record.day: record.record["steps"] for record in kept}
+    walked = {day: sum(minutes) for day, minutes in neighbour.days.items() if sum(minutes)}
+    world.claims.check("the neighbour's days are all there", {d: steps[d] for d in walked} == walked)
+
+
+def scan_for_canaries(world: World, agreed: Agreement) -> None:
+    """Nothing of anybody on the chain; nothing of the erased in any store, raw bytes, logs and free pages included."""
+    everybody = Canaries()
+    for wearer in world.wearers:
+        everybody.add_all(wearer.secrets())
+    for wearer in world.walkers[1:]:
+        for record in world.platform.vault.records.records_of(wearer.subject, [RecordKind.DAY]):
+            everybody.add(f"{wearer.name}: day record", record.opening.record)
+            everybody.add(f"{wearer.name}: salt", record.opening.salt)
+    check_control(everybody, world.walkers[1].secrets()[0][1])
+    chain = scan_ledger(world.places.url(), everybody)
+    files = scan_files([world.places.node], everybody)
+    found = len(chain.found) + len(files.found)
+    world.claims.figures["canaries watched for"] = everybody.windows
+    world.claims.figures["ledger scanned"] = (
+        f"{chain.places} blocks, {chain.scanned + files.scanned:,} bytes with the node's files"
+    )
+    world.claims.check(f"canaries of {len(world.wearers)} people on the ledger: {found}", found == 0)
+    erased = _canaries_of(agreed.patient)
+    check_control(erased, agreed.patient.secrets()[0][1])
+    own = scan_files([world.places.vault, world.places.oracle, world.places.node], erased)
+    world.claims.figures["canaries found"] = found + len(own.found)
+    world.claims.check(
+        f"canaries of the erased in {own.places} files of vault, oracle and node: {len(own.found)}", not own.found
+    )
+    stolen = scan_files([world.places.copy / "vault"], erased)
+    world.claims.check(
+        f"and in the {stolen.places} files of the vault's old copy: {len(stolen.found)}", not stolen.found
+    )
+
+
+def _canaries_of(wearer: Wearer) -> Canaries:
+    canaries = Canaries()
+    canaries.add_all(wearer.secrets())
+    return canaries
