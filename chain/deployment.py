@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from eth_utils.address import to_checksum_address
+
 from chain.errors import ChainError
 from protocol.quantities import Address
 
+RULES_SIZE = 32
 CONTRACTS = ("Council", "HealthToken", "VoucherMint", "ReferenceRegistry", "ConsentRegistry")
 
 
@@ -32,11 +35,11 @@ class Deployment:
         """Read the deployment file. Raises `DEPLOYMENT_INVALID` with what is missing."""
         try:
             raw = json.loads(path.read_text())
-            contracts = {
-                name: Deployed(Address(raw["contracts"][name]["address"]), raw["contracts"][name]["abi"])
-                for name in CONTRACTS
-            }
-            return cls(int(raw["chain_id"]), bytes.fromhex(raw["rules"].removeprefix("0x")), contracts)
+            contracts = {name: _deployed(raw["contracts"][name]) for name in CONTRACTS}
+            rules = bytes.fromhex(str(raw["rules"]).removeprefix("0x"))
+            if len(rules) != RULES_SIZE:
+                raise ValueError("the rules' 32 bytes")
+            return cls(int(raw["chain_id"]), rules, contracts)
         except FileNotFoundError:
             raise ChainError("DEPLOYMENT_INVALID", "no deployment file", "run `ape run deploy` first") from None
         except (ValueError, KeyError, TypeError) as error:
@@ -45,3 +48,7 @@ class Deployment:
     def address_of(self, name: str) -> Address:
         """The address of a contract by its name."""
         return self.contracts[name].address
+
+
+def _deployed(raw: dict[str, Any]) -> Deployed:
+    return Deployed(Address(to_checksum_address(raw["address"])), list(raw["abi"]))

@@ -9,13 +9,14 @@ import requests
 from eth_account.signers.local import LocalAccount
 from web3 import HTTPProvider, Web3
 from web3.contract import Contract as Web3Contract
-from web3.exceptions import ContractLogicError, TransactionNotFound, Web3RPCError
+from web3.exceptions import BadFunctionCallOutput, ContractLogicError, TransactionNotFound, Web3RPCError
 from web3.types import TxParams, TxReceipt
 
 from chain import writes
 from chain.deployment import Deployment
-from chain.errors import ChainError, refusal_of
+from chain.errors import ChainError, WriteReverted, refusal_of
 from protocol.agreements import AgreementState
+from protocol.errors import Refusal, TideprintError
 from protocol.quantities import Address, Reference
 from protocol.typed_data import CONSENT_DOMAIN, Domain
 from protocol.vouchers import Series
@@ -73,7 +74,7 @@ class Ledger:
             receipt = _reach(lambda: self._receipt(pending.hash))
             if receipt is not None:
                 if receipt["status"] != 1:
-                    raise refusal_of(self._reason_of(pending.hash))
+                    raise self._failure_of(pending.hash)
                 return receipt
             self._pause(POLL_SECONDS)
         raise ChainError("WRITE_TIMEOUT", f"not in a block after {WAIT_SECONDS:.0f} s", "is the node sealing?")
@@ -166,15 +167,16 @@ class Ledger:
         except TransactionNotFound:
             return None
 
-    def _reason_of(self, sent: bytes) -> str:
-        """Run a failed transaction again on the block before it, to hear the contract's words."""
-        failed = self.web3.eth.get_transaction(sent)  # type: ignore[arg-type]
+    def _failure_of(self, sent: bytes) -> TideprintError:
+        """Run a failed transaction again on the block it was in, or before it, to hear the contract's words."""
+        failed = _reach(lambda: self.web3.eth.get_transaction(sent))  # type: ignore[arg-type]
         again: TxParams = {"from": failed["from"], "to": failed["to"], "data": failed["input"], "gas": failed["gas"]}
-        try:
-            self.web3.eth.call(again, failed["blockNumber"] - 1)
-        except ContractLogicError as error:
-            return _reason_in(error)
-        return "failed in its block, passes now"
+        for block in (failed["blockNumber"] - 1, failed["blockNumber"]):
+            try:
+                _reach(lambda at=block: self.web3.eth.call(again, at))  # type: ignore[misc]
+            except (Refusal, WriteReverted) as refusal:
+                return refusal
+        return WriteReverted("failed in its block, passes now")
 
 
 def _reach(call: Callable[[], Answer]) -> Answer:
@@ -185,6 +187,8 @@ def _reach(call: Callable[[], Answer]) -> Answer:
         raise refusal_of(_reason_in(error)) from None
     except Web3RPCError as error:
         raise ChainError("NODE_REFUSED", _message_in(error), "nothing was written") from None
+    except BadFunctionCallOutput:
+        raise ChainError("DEPLOYMENT_INVALID", "a contract is not where the file says", "deploy again") from None
     except requests.RequestException:
         raise ChainError("NODE_UNREACHABLE", "the node does not answer", "start it, or check its URL") from None
 

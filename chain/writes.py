@@ -13,6 +13,8 @@ from protocol.typed_data import Consent, Contract
 
 SIGNATURE_SIZE = 65
 MAX_RSA_BYTES = 512
+MAX_NUMBER = 2**64 - 1
+"""No count, amount, series, day or second is larger; a wider field could hold a text."""
 
 
 class Word(bytes):
@@ -228,8 +230,10 @@ def check(write: Write) -> None:
 
 
 def _check_value(where: str, expected: Any, value: Any) -> None:
-    if expected is int or expected is bool:
-        allowed = isinstance(value, int) and 0 <= value < 2**256
+    if expected is bool:
+        allowed = isinstance(value, bool)
+    elif expected is int:
+        allowed = type(value) is int and 0 <= value <= MAX_NUMBER
     elif expected is Address:
         allowed = isinstance(value, str) and len(value) == 42 and _is_hex(value[2:]) and value[:2] == "0x"
     elif expected is Payload:

@@ -33,6 +33,8 @@ class Keys:
     """What a mnemonic unlocks. The seed stays in this object."""
 
     def __init__(self, words: str) -> None:
+        """Take 24 words, however they are spaced or capitalized. Raises `MNEMONIC_INVALID`."""
+        words = _plain(words)
         if len(words.split()) != WORD_COUNT or not _WORDS.is_mnemonic_valid(words):
             raise WalletError("MNEMONIC_INVALID", "these are not the words of a wallet", "check order and spelling")
         self._seed = seed_from_mnemonic(words, "")
@@ -83,7 +85,7 @@ def entropy_of(words: str) -> bytes:
     """The 32 bytes behind 24 words (BIP-39): eleven bits a word, the last eight are a checksum."""
     places = {word: place for place, word in enumerate(get_wordlist(Language.ENGLISH.value))}
     number = 0
-    for word in words.split():
+    for word in _plain(words).split():
         number = number << _BITS_PER_WORD | places[word]
     return (number >> 8).to_bytes(ENTROPY_SIZE, "big")
 
@@ -107,6 +109,10 @@ def load(path: Path, passphrase: str) -> str:
         entropy = Account.decrypt(json.loads(path.read_text()), passphrase)
     except FileNotFoundError:
         raise WalletError("WALLET_MISSING", "there is no wallet here", "create one, or restore it") from None
-    except ValueError:
+    except (ValueError, KeyError, TypeError):
         raise WalletError("PASSPHRASE_WRONG", "the keystore does not open", "check passphrase and file") from None
     return new_words(bytes(entropy))
+
+
+def _plain(words: str) -> str:
+    return " ".join(words.lower().split())
