@@ -128,6 +128,7 @@ class IdentityMap:
 
     def subject_of_credential(self, collect_hash: bytes) -> SubjectId | None:
         """Whose collect credential has this SHA-256, if anybody's. Compares all in constant time each."""
+        self._may_serve()
         found = None
         for subject, (_, entry) in self._entries.items():
             if entry.collect_hash and hmac.compare_digest(entry.collect_hash, collect_hash):

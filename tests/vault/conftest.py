@@ -3,13 +3,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.vault.support import options
+from tests.vault.support import options, scratch
 from vault import Vault
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
-    return tmp_path / "vault"
+def home() -> Iterator[Path]:
+    """Where a vault may be made; in memory where possible, since nothing here pulls a plug."""
+    with scratch() as directory:
+        yield directory / "vault"
 
 
 @pytest.fixture

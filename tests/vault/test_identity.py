@@ -49,6 +49,14 @@ def test_changes_survive_closing(home: Path) -> None:
         assert vault.identity.person_of(ben) == "ben"
 
 
+def test_a_wearer_is_known_by_credential(vault: Vault) -> None:
+    anna = vault.identity.enroll("anna", [], b"a" * 32)
+    vault.identity.enroll("ben", [])
+    assert vault.identity.subject_of_credential(b"a" * 32) == anna
+    assert vault.identity.subject_of_credential(b"b" * 32) is None
+    assert vault.identity.subject_of_credential(b"") is None
+
+
 def test_unknown_subjects_have_their_code(vault: Vault) -> None:
     for ask in (vault.identity.person_of, vault.identity.entry_of, vault.target_of):
         with pytest.raises(VaultError, match="SUBJECT_UNKNOWN"):
