@@ -39,6 +39,7 @@ from node.transactions import Transaction, decode
 
 log = logging.getLogger(__name__)
 DECODED_KEPT = 20_000
+REFUSED = 2
 ANCESTORS = 256
 
 
@@ -48,6 +49,10 @@ class _Outcome:
     block: Block
     nodes: Overlay
     results: tuple[TransactionResult, ...]
+
+    @property
+    def kept_rules(self) -> bool:
+        return all(result.code != REFUSED for result in self.results)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +148,7 @@ class Application:
         if problem:
             log.warning("proposal rejected: %s", problem)
             return Verdict(False)
-        if self._outcome is not None and self._outcome.proposal == proposal:
+        if self._outcome is not None and self._outcome.proposal == proposal and self._outcome.kept_rules:
             return Verdict(True)
         refusals = self._execute(proposal)
         if refusals:
@@ -263,7 +268,7 @@ class Application:
                 results.append(_result(receipt))
             except TransactionRefused as refusal:
                 refusals.append(refusal)
-                results.append(TransactionResult(2, log=f"{refusal.code}: {refusal.message}"))
+                results.append(TransactionResult(REFUSED, log=f"{refusal.code}: {refusal.message}"))
         root = run.close()
         self._outcome = _Outcome(proposal, self._assemble(environment, root, done), nodes, tuple(results))
         return refusals

@@ -5,6 +5,7 @@ asking, and we never allow it; a WebSocket with an `Origin` is accepted only fro
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 
 from aiohttp import WSMsgType, web
@@ -97,8 +98,8 @@ class Front:
 
 
 async def _write(socket: web.WebSocketResponse, session: Session) -> None:
-    while (message := await session.queue.get()) is not None:
-        if socket.closed:
-            continue
-        await socket.send_str(message.decode())
+    """Send what waits until the session ends or the client is gone."""
+    with contextlib.suppress(ConnectionError):
+        while (message := await session.queue.get()) is not None:
+            await socket.send_str(message.decode())
     await socket.close()

@@ -40,6 +40,17 @@ def compiled(name: str) -> dict[str, Any]:
     return output
 
 
+@cache
+def compiled_product(name: str) -> bytes:
+    """Initcode of one of the product's own contracts."""
+    from vyper.compiler import compile_from_file_input
+    from vyper.compiler.input_bundle import FilesystemInputBundle
+
+    bundle = FilesystemInputBundle([HERE.parents[1] / "contracts"])
+    output = compile_from_file_input(bundle.load_file(Path(f"{name}.vy")), bundle, output_formats=["bytecode"])
+    return bytes.fromhex(output["bytecode"][2:])
+
+
 def creation(name: str, types: tuple[str, ...] = (), arguments: tuple[object, ...] = ()) -> bytes:
     """Initcode with its constructor arguments."""
     return bytes.fromhex(compiled(name)["bytecode"][2:]) + encode(types, arguments)

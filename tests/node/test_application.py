@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -196,7 +197,8 @@ def test_a_changed_signature_is_another_sender_or_none(governed: Chain) -> None:
 
 
 def test_legacy_without_replay_protection_is_refused(governed: Chain) -> None:
-    signed = FOUNDER.sign_transaction({"nonce": 1, "gasPrice": 0, "gas": 21_000, "to": NOBODY, "value": 0, "data": b""})
+    form: Any = {"nonce": 1, "gasPrice": 0, "gas": 21_000, "to": NOBODY, "value": 0, "data": b""}
+    signed = FOUNDER.sign_transaction(form)
     assert governed.refusal(bytes(signed.raw_transaction)) == "CHAIN_ID_WRONG"
 
 

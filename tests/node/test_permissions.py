@@ -1,5 +1,6 @@
 """Who may send what: at the door, in a block judged, in a block decided."""
 
+from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
 from node.errors import PERMISSION_CODES
@@ -11,6 +12,7 @@ from tests.node.support import (
     Chain,
     account,
     call_data,
+    compiled_product,
     council_creation,
     creation,
     raw,
@@ -85,6 +87,8 @@ def test_smuggled_transactions_make_a_proposal_rejected_and_a_decided_block_forg
     finalized = governed.application.finalize_block(proposal)
     assert [result.code for result in finalized.results] == [0, 2]
     assert finalized.results[1].log.startswith("DEPLOY_FORBIDDEN: permission denied")
+    assert not governed.application.process_proposal(proposal).accepted
+    governed.application.finalize_block(proposal)
     block = governed.application.commit()
     assert [tx.sender for tx in block.transactions] == [raw(FOUNDER)]
 
@@ -114,3 +118,17 @@ def test_the_councils_address_is_the_first_contract_of_the_first_founder(governe
     wanted = keccak(b"\xd6\x94" + raw(FOUNDER) + b"\x80")[12:]
     assert governed.application.genesis.council == wanted
     assert raw(account("founder")) == raw(FOUNDER)
+
+
+def test_the_products_own_council_decides(young: Chain) -> None:
+    """A deployer and two members; everybody else has nothing."""
+    arguments = ([SECOND.address, STRANGER.address], 2, 0, FOUNDER.address)
+    board = encode(["address[]", "uint256", "uint256", "address"], arguments)
+    block = young.seal(sign(FOUNDER, 0, None, data=compiled_product("Council") + board, gas=6_000_000))
+    assert block.receipts[0].status == 1
+    outsider = account("outsider")
+    deployments = {who: sign(who, n, None, data=creation("counter"), gas=2_000_000)
+                   for who, n in ((FOUNDER, 1), (SECOND, 0), (outsider, 0))}  # fmt: skip
+    assert [young.refusal(wire) for wire in deployments.values()] == ["", "DEPLOY_FORBIDDEN", "DEPLOY_FORBIDDEN"]
+    sends = [sign(FOUNDER, 1), sign(SECOND, 0), sign(STRANGER, 0), sign(outsider, 0)]
+    assert [young.refusal(wire) for wire in sends] == ["", "", "", "SEND_FORBIDDEN"]

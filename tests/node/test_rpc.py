@@ -167,7 +167,9 @@ def test_estimates_suffice_and_are_tight(web3: Web3, counter: Any, node: Client)
     gas = int(node.ask("eth_estimateGas", request, "latest"), 16)
     assert node.ask("eth_call", request | {"gas": hex(gas)}, "latest") == "0x"
     assert "error" in node.answer("eth_call", request | {"gas": hex(gas * 9 // 10)}, "latest")
-    assert "allowance" in node.error("eth_estimateGas", request | {"gas": hex(30_000)})["message"]
+    burn = request | {"data": "0x" + call_data("burn(uint256)", 10_000).hex(), "gas": hex(100_000)}
+    assert "allowance" in node.error("eth_estimateGas", burn)["message"]
+    assert "allowance" in node.error("eth_estimateGas", request | {"gas": hex(21_000)})["message"]
     deploy = {"from": FOUNDER.address, "data": "0x" + creation("counter").hex()}
     assert int(node.ask("eth_estimateGas", deploy), 16) > 100_000
 

@@ -19,7 +19,7 @@ from node.receipts import Log, Receipt, pack, unpack
 from node.store import Store
 from tests.node.support import FOUNDER, MIB, NOBODY, SECOND, Chain, chain, raw, sign
 
-ROUNDS = 5
+ROUNDS = 12
 WORD = st.binary(min_size=32, max_size=32)
 ADDRESS = st.binary(min_size=20, max_size=20)
 LOG = st.builds(Log, ADDRESS, st.lists(WORD, max_size=4).map(tuple), st.binary(max_size=70))
@@ -33,17 +33,29 @@ HEADER = st.builds(
 )  # fmt: skip
 
 SEALER = """
+import os
 import sys
 from pathlib import Path
 from tests.node.support import FOUNDER, chain, council_creation, sign
 
-with chain(Path(sys.argv[1])) as made:
-    nonce = made.application.account(bytes.fromhex(FOUNDER.address[2:])).nonce
-    while True:
-        transactions = [sign(FOUNDER, nonce + n) for n in range(3)] if nonce else [council_creation()]
-        block = made.seal(*transactions)
-        nonce += len(transactions)
-        print(block.header.number, block.header.hash.hex(), flush=True)
+
+def seal_for_ever(folder):
+    with chain(folder) as made:
+        nonce = made.application.account(bytes.fromhex(FOUNDER.address[2:])).nonce
+        while True:
+            transactions = [sign(FOUNDER, nonce + n) for n in range(3)] if nonce else [council_creation()]
+            block = made.seal(*transactions)
+            nonce += len(transactions)
+            print(block.header.number, block.header.hash.hex(), flush=True)
+
+
+for _ in sys.stdin:
+    child = os.fork()
+    if child == 0:
+        seal_for_ever(Path(sys.argv[1]))
+    print("sealer", child, flush=True)
+    _, status = os.waitpid(child, 0)
+    print("ended", status, flush=True)
 """
 
 
@@ -124,8 +136,13 @@ def test_killed_while_sealing_no_committed_block_is_lost(tmp_path: Path) -> None
     """A process seals as fast as it can and is killed at random moments; the next one goes on where it stood."""
     luck = random.Random(20210310)
     told: dict[int, str] = {}
-    for _ in range(ROUNDS):
-        told |= _seal_and_kill(tmp_path, luck.uniform(0.05, 0.4))
+    command = [sys.executable, "-c", SEALER, str(tmp_path)]
+    folder = Path(__file__).parents[2]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=folder) as process:
+        for _ in range(ROUNDS):
+            told |= _seal_and_kill(process, luck.uniform(0.02, 0.4))
+        assert process.stdin is not None
+        process.stdin.close()
     with chain(tmp_path) as made:
         head = made.application.head
         assert head.number >= max(told)
@@ -143,16 +160,23 @@ def test_killed_while_sealing_no_committed_block_is_lost(tmp_path: Path) -> None
         assert made.refusal(sign(SECOND, 0)) == "SEND_FORBIDDEN"
 
 
-def _seal_and_kill(folder: Path, after: float) -> dict[int, str]:
-    """Blocks that the process said it had committed before it was killed, `after` seconds from its first."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", SEALER, str(folder)], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]
-    )
+def _seal_and_kill(process: subprocess.Popen[str], after: float) -> dict[int, str]:
+    """Blocks that a sealer said it had committed before it was killed, `after` seconds from its first."""
+    assert process.stdin is not None
     assert process.stdout is not None
-    lines = [process.stdout.readline()]
-    time.sleep(after)
-    process.send_signal(signal.SIGKILL)
-    lines += process.stdout.readlines()
-    process.stdout.close()
-    assert process.wait(30) == -signal.SIGKILL
-    return {int(number): digest for number, digest in (line.split() for line in lines if line.endswith("\n"))}
+    process.stdin.write("go\n")
+    process.stdin.flush()
+    sealer, told, killed = 0, dict[int, str](), False
+    while True:
+        first, second = process.stdout.readline().split()
+        if first == "ended":
+            assert int(second) == signal.SIGKILL
+            return told
+        if first == "sealer":
+            sealer = int(second)
+        else:
+            told[int(first)] = second
+        if sealer and told and not killed:
+            time.sleep(after)
+            os.kill(sealer, signal.SIGKILL)
+            killed = True

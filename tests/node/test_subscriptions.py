@@ -108,3 +108,17 @@ async def test_a_client_that_does_not_read_is_disconnected() -> None:
         session.send(b"{}")
     assert session.queue.qsize() == 1
     assert session.queue.get_nowait() is None
+
+
+async def test_a_client_that_goes_away_leaves_the_node_well(server: Server) -> None:
+    async with aiohttp.ClientSession() as http:
+        for _ in range(3):
+            socket = await http.ws_connect(server.url)
+            await _ask(socket, 1, "eth_subscribe", "newHeads")
+            assert socket._response.connection is not None
+            assert socket._response.connection.transport is not None
+            socket._response.connection.transport.abort()
+        async with http.ws_connect(server.url) as last:
+            heads = (await _ask(last, 1, "eth_subscribe", "newHeads"))["result"]
+            message = await last.receive_json(timeout=10)
+            assert message["params"]["subscription"] == heads
