@@ -7,6 +7,8 @@ import click
 from rich.console import Console
 
 EXIT_CLAIM_FAILED = 1
+PLAIN_WIDTH = 118
+"""Columns where the output is no terminal."""
 
 
 @click.command()
@@ -23,7 +25,7 @@ def demo(people: int, days: int, keep: Path | None, json_file: Path | None) -> N
     """
     from tideprint.demo.run import run, tell
 
-    console = Console()
+    console = Console() if sys.stdout.isatty() else Console(width=PLAIN_WIDTH)
     claims = run(people, days, keep, console)
     tell(claims, console, json_file)
     if keep is not None:

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 
 from protocol.errors import TideprintError
 
+WRITE_REVERTED = "WRITE_REVERTED"
+"""A contract's own reason, which says more than the code."""
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:
@@ -43,7 +46,8 @@ class Claims:
             yield
         except TideprintError as error:
             self.refusals[error.code] = self.refusals.get(error.code, 0) + 1
-            self.check(f"{text}: {code}", error.code == code)
+            told = f"{code} ({error.message})" if code == WRITE_REVERTED else code
+            self.check(f"{text}: {told}", error.code == code)
             if error.code != code:
                 self.check(f"expected {code}, got {error.code}: {error.message}", False)
         else:

@@ -47,19 +47,20 @@ class Wearer:
 
 
 def recorded_days(people: int, days: int) -> list[list[FitbitDay]]:
-    """The first complete days of the first people of the recording.
+    """The first days of the recording, for as many people as asked; somebody who stopped early has fewer days.
 
-    Raises `SAMPLES_TOO_SMALL` if the recording does not hold that many."""
+    Raises `SAMPLES_TOO_SMALL` if the recording does not hold that much."""
+    recorded = read_minute_steps(FITBIT)
+    first = min(day.day for day in recorded)
     by_person: dict[str, list[FitbitDay]] = {}
-    for day in read_minute_steps(FITBIT):
-        if day.complete:
+    for day in recorded:
+        if day.day < first + days:
             by_person.setdefault(day.person, []).append(day)
-    enough = [found[:days] for found in by_person.values() if len(found) >= days]
-    if len(enough) < people:
-        raise TideprintError(
-            "SAMPLES_TOO_SMALL", f"the recording holds {len(enough)} people with {days} days", "ask for fewer"
-        )
-    return enough[:people]
+    longest = max(len(found) for found in by_person.values())
+    if len(by_person) < people or longest < days:
+        have = f"the recording holds {len(by_person)} people over {longest} days"
+        raise TideprintError("SAMPLES_TOO_SMALL", have, "ask for fewer")
+    return list(by_person.values())[:people]
 
 
 def make_wearers(
@@ -70,9 +71,10 @@ def make_wearers(
     passphrase: str,
     random: Callable[[int], bytes],
 ) -> list[Wearer]:
-    """A wearer for each recording, replayed so that the recording's last day falls on `last_day`; then some without
+    """A wearer for each recording, replayed so that the newest recorded day falls on `last_day`; then some without
     days: one for each force walk, one for the FIT file, and `others`."""
     factory = DeviceKey.generate()
+    shift = last_day - max(day.day for recorded in recordings for day in recorded)
     wearers = []
     for number in range(len(recordings) + len(FORCE_WALKS) + 1 + others):
         name = f"wearer {number + 1:02d}"
@@ -84,9 +86,7 @@ def make_wearers(
             Walker(seed=number, mass_kg=55.0 + number),
         )
         if number < len(recordings):
-            recorded = recordings[number]
-            shift = last_day - recorded[-1].day
-            wearer.days = {Day(day.day + shift): day.minutes for day in recorded}
+            wearer.days = {Day(day.day + shift): day.minutes for day in recordings[number]}
         wearers.append(wearer)
     return wearers
 

@@ -48,7 +48,7 @@ def _figures(claims: Claims) -> Table:
     table.add_column(style="cyan")
     table.add_column(justify="right")
     for name, value in claims.figures.items():
-        table.add_row(name, f"{value:,}" if isinstance(value, int) else value)
+        table.add_row(name.replace("_", " "), f"{value:,}" if isinstance(value, int) else value)
     return table
 
 

@@ -24,7 +24,7 @@ def copy_stores(world: World) -> None:
     (world.places.copy / CONTROL_ROOT).chmod(0o600)
     control = attack(world.places.copy / "vault", world.places.vault)
     total = control.living_opened
-    world.claims.figures["sealed rows in the copy"] = total
+    world.claims.figures["sealed_rows_in_the_copy"] = total
     world.claims.check(
         f"before the erasure the copy and the live root open all {total} rows", total > 0 and not control.living_closed
     )
@@ -39,7 +39,7 @@ def erase(world: World, agreed: Agreement) -> None:
     certificate = world.platform.erase(gone.subject, gone.wallet.keys.credential())
     stores = [store["name"] for store in certificate.body["stores"]]
     world.claims.count("erasures", 1)
-    world.claims.figures["stores in the certificate"] = ", ".join(stores)
+    world.claims.figures["stores_in_the_certificate"] = ", ".join(stores)
     world.claims.check(
         f"{before} records erased in {len(stores)} stores, certified without naming anybody",
         certificate.body["state"] == "CERTIFIED" and gone.subject.hex() not in str(certificate.body),
@@ -58,8 +58,8 @@ def attack_copy(world: World, agreed: Agreement) -> None:
     """A thief with the copy and everything that exists now, the live root included."""
     copy = world.places.copy / "vault"
     findings = attack(copy, world.places.vault)
-    world.claims.figures["rows of the erased that open"] = findings.erased_opened
-    world.claims.figures["rows of the others that open"] = findings.living_opened
+    world.claims.figures["rows_of_the_erased_that_open"] = findings.erased_opened
+    world.claims.figures["rows_of_the_others_that_open"] = findings.living_opened
     world.claims.check(
         f"the copy is useless for the erased: 0 of {findings.erased_closed} rows open",
         findings.erased_opened == 0 and findings.erased_closed > 0,
@@ -94,15 +94,15 @@ def scan_for_canaries(world: World, agreed: Agreement) -> None:
     chain = scan_ledger(world.places.url(), everybody)
     files = scan_files([world.places.node], everybody)
     found = len(chain.found) + len(files.found)
-    world.claims.figures["canaries watched for"] = everybody.windows
-    world.claims.figures["ledger scanned"] = (
+    world.claims.figures["canaries_watched_for"] = everybody.windows
+    world.claims.figures["ledger_scanned"] = (
         f"{chain.places} blocks, {chain.scanned + files.scanned:,} bytes with the node's files"
     )
     world.claims.check(f"canaries of {len(world.wearers)} people on the ledger: {found}", found == 0)
     erased = _canaries_of(agreed.patient)
     check_control(erased, agreed.patient.secrets()[0][1])
     own = scan_files([world.places.vault, world.places.oracle, world.places.node], erased)
-    world.claims.figures["canaries found"] = found + len(own.found)
+    world.claims.figures["canaries_found"] = found + len(own.found)
     world.claims.check(
         f"canaries of the erased in {own.places} files of vault, oracle and node: {len(own.found)}", not own.found
     )

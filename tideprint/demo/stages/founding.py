@@ -31,7 +31,7 @@ def found(world: World) -> None:
     )
     finding = world.platform.vault.status().root_slot
     remnants = "MAY KEEP REMNANTS of overwritten secrets" if finding.keeps_remnants else "overwrites in place"
-    world.claims.figures["root slot on"] = f"{finding.file_system}: {remnants}"
+    world.claims.figures["root_slot_on"] = f"{finding.file_system}: {remnants}"
     with world.claims.refused("WRITE_REVERTED", "a stranger cannot decide for the council"):
         world.ledger.write(
             writes.Propose(deployment.address_of("Council"), writes.Payload(bytes(4)), writes.Word(world.random(32))),

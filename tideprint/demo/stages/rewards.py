@@ -17,7 +17,7 @@ def collect(world: World) -> None:
     """Every wallet sends blinded messages; the oracle signs what it cannot read."""
     collected = sum(w.wallet.collect(world.platform, series) for w in world.wearers for series in world.series)
     issued = sum(world.platform.issuer.issued(series.number) for series in world.series)
-    world.claims.figures["vouchers issued"] = issued
+    world.claims.figures["vouchers_issued"] = issued
     world.claims.check("wallets hold exactly the vouchers issued", collected == issued > 0)
     walker = world.walkers[0]
     world.claims.check("asking again gives nothing more", not walker.wallet.collect(world.platform, world.series[-1]))
@@ -28,14 +28,14 @@ def collect(world: World) -> None:
 def redeem(world: World) -> None:
     """Full lots go to the chain, each to its own fresh address."""
     redeemed = sum(w.wallet.redeem(world.ledger, series) for w in world.wearers for series in world.series)
-    world.claims.figures["vouchers redeemed"] = redeemed
-    world.claims.figures["tokens minted"] = world.ledger.total_supply()
+    world.claims.figures["vouchers_redeemed"] = redeemed
+    world.claims.figures["tokens_minted"] = world.ledger.total_supply()
     world.claims.check(
         "tokens minted = vouchers redeemed x denomination",
         world.ledger.total_supply() == redeemed * world.rules.denomination > 0,
     )
     addresses = [holding.account.address for w in world.wearers for holding in w.wallet.holdings(world.ledger)]
-    world.claims.figures["fresh addresses"] = len(addresses)
+    world.claims.figures["fresh_addresses"] = len(addresses)
     world.claims.check("every lot has an address of its own", len(addresses) == len(set(addresses)) > 0)
     _double_spend(world, world.walkers[0])
 

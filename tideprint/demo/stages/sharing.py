@@ -151,9 +151,9 @@ def read_own(world: World) -> None:
         world.claims.count("releases", 1)
         world.claims.check(f"{wearer.name} reads own days", bool(release.days))
     report = world.platform.oracle.anchor(Kind.AUDIT)
-    world.claims.count("batches anchored", len(report.anchored))
+    world.claims.count("batches_anchored", len(report.anchored))
     lines = len(list(world.platform.access_log.lines()))
-    world.claims.figures["access log lines"] = lines
+    world.claims.figures["access_log_lines"] = lines
     world.claims.check(
         f"the access log ({lines} lines, hash-chained) verifies and is anchored",
         world.platform.access_log.verify().count == lines and len(report.anchored) == 1,

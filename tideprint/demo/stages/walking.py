@@ -60,7 +60,7 @@ def walk_days(world: World) -> None:
         for shoe in (wearer.pair.left, wearer.pair.right):
             _note(world, arrived, asyncio.run(_pull_direct(world, shoe, wearer)))
     recorded = sum(sum(1 for steps in minutes if steps) for w in world.walkers for minutes in w.days.values())
-    world.claims.count("signed minutes accepted", arrived["accepted"])
+    world.claims.count("signed_minutes_accepted", arrived["accepted"])
     world.claims.check(
         f"all {2 * recorded:,} signed minutes of honest walkers accepted", arrived["accepted"] == 2 * recorded
     )
@@ -77,8 +77,8 @@ def walk_with_bluetooth(world: World) -> None:
     for report in asyncio.run(_pull_radio(world, walkers)):
         _note(world, arrived, report)
     held = sum(shoe.log.newest for wearer in walkers for shoe in (wearer.pair.left, wearer.pair.right))
-    world.claims.count("signed minutes accepted", arrived["accepted"])
-    world.claims.count("of these over Bluetooth LE", arrived["accepted"])
+    world.claims.count("signed_minutes_accepted", arrived["accepted"])
+    world.claims.count("of_these_over_Bluetooth_LE", arrived["accepted"])
     world.claims.check(f"{held} minutes pulled over Bluetooth LE, each once", arrived["accepted"] == held > 0)
     shoe = walkers[0].pair.left
     world.claims.check("the shoe was acknowledged only what is durable", shoe.log.acknowledged == shoe.log.newest)
@@ -90,7 +90,7 @@ def import_file(world: World) -> None:
     activity = read_fit(FIT_RUN)
     record = imported(world.last_day, [activity.steps], activity.distance_m)
     world.platform.oracle.import_day(runner.subject, record)
-    world.claims.count("days imported from files, unpaid", 1)
+    world.claims.count("days_imported_from_files_unpaid", 1)
     world.claims.check(f"a FIT run of {activity.steps} steps sealed and not paid", not _collectable(world, runner))
 
 
@@ -105,7 +105,7 @@ def cheat(world: World) -> None:
     arrived = Counter[str]()
     for cheater, shoe in ((bagged, bagged.pair.left), (shaken, shaken.pair.left), (shaken, shaken.pair.right)):
         _note(world, arrived, asyncio.run(_pull_direct(world, shoe, cheater)))
-    world.claims.count("signed minutes accepted", arrived["accepted"])
+    world.claims.count("signed_minutes_accepted", arrived["accepted"])
     honest = world.walkers[0].pair.left
     genuine = next(iter(honest.records(honest.log.newest, honest.log.newest)))
     attempts = [
@@ -125,14 +125,14 @@ def close_days(world: World) -> None:
     anchors = 0
     for day in world.platform.oracle.open_days():
         report = world.platform.oracle.close_day(day)
-        world.claims.count("days sealed", report.subjects)
-        world.claims.count("records sealed", report.records)
-        world.claims.count("health tokens earned", report.units)
+        world.claims.count("days_sealed", report.subjects)
+        world.claims.count("records_sealed", report.records)
+        world.claims.count("health_tokens_earned", report.units)
         own_reasons += Counter(report.reasons)
         anchored = world.platform.oracle.anchor(Kind.READING, day)
         anchors += len(anchored.anchored)
-        world.claims.count("references anchored", sum(batch.count for batch in anchored.anchored))
-    world.claims.count("batches anchored", anchors)
+        world.claims.count("references_anchored", sum(batch.count for batch in anchored.anchored))
+    world.claims.count("batches_anchored", anchors)
     judged = {reason: count for reason, count in own_reasons.items() if reason in _JUDGED}
     for reason, count in judged.items():
         world.claims.refused_minutes[reason.value] = count
