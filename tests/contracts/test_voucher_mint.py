@@ -135,6 +135,15 @@ def test_a_spoiled_signature_is_refused(house: House, oracle: Issuer, change: st
         house.mint.redeem(number, recipient, wanted, [bad])
 
 
+def test_a_signature_that_brings_its_own_exponent_is_refused(house: House, oracle: Issuer) -> None:
+    """Three bytes too long, it would move e = 1 into the precompile's input: anybody could sign with the message itself."""
+    known = open_series(house, oracle)
+    [serial] = serials(1)
+    forged = known.message(Serial(serial), HOLDER).to_bytes(256, "big") + b"\x00\x00\x01"
+    with boa.reverts("voucher: signature"):
+        house.mint.redeem(NUMBER, HOLDER, [serial], [forged])
+
+
 @pytest.mark.parametrize("bits", [2048, 3072, 4096])
 def test_every_width_of_key_works(house: House, bits: int) -> None:
     """Contract and protocol hash alike, and the precompile opens the signature."""
