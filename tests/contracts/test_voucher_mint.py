@@ -136,7 +136,7 @@ def test_a_spoiled_signature_is_refused(house: House, oracle: Issuer, change: st
 
 
 def test_a_signature_that_brings_its_own_exponent_is_refused(house: House, oracle: Issuer) -> None:
-    """Three bytes too long, it would move e = 1 into the precompile's input: anybody could sign with the message itself."""
+    """Three bytes too long, it would put e = 1 into the precompile: the message would be its own signature."""
     known = open_series(house, oracle)
     [serial] = serials(1)
     forged = known.message(Serial(serial), HOLDER).to_bytes(256, "big") + b"\x00\x00\x01"
