@@ -53,5 +53,7 @@ def _check(value: Any, where: str) -> None:
 
 
 def _check_text(text: str, where: str) -> None:
-    if any("\ud800" <= letter <= "\udfff" for letter in text):
-        raise NotCanonical(where, "half a surrogate pair")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise NotCanonical(where, "half a surrogate pair") from None

@@ -2,3 +2,8 @@
 
 Composes all rooms and is imported by none.
 """
+
+import os
+
+# the first hash fixes the backend for the whole process; the native one is three times as fast
+os.environ.setdefault("ETH_HASH_BACKEND", "pysha3")

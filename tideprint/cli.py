@@ -4,8 +4,13 @@ import sys
 
 import click
 
+from node.cli import node
 from protocol.errors import TideprintError
+from tideprint.commands.audit import audit
 from tideprint.commands.demo import demo
+from tideprint.commands.oracle import oracle
+from tideprint.commands.wallet import wallet
+from vault.cli import vault
 
 EXIT_REFUSED = 2
 
@@ -30,11 +35,11 @@ def main() -> None:
     """Walk in smart shoes, earn health tokens, show your data on your own terms, be forgotten when you ask.
 
     \b
-    tideprint demo                      the whole path on real walking data
-    tideprint node start --data DIR     a node of the chain
-    tideprint vault status --data DIR   what a vault holds
+    tideprint demo --keep DIR               the whole path on real walking data
+    tideprint node start --data DIR/node    a node of the chain
+    tideprint vault status --data DIR/vault what a vault holds
     """
 
 
-for command in (demo,):
+for command in (demo, node, vault, oracle, wallet, audit):
     main.add_command(command)

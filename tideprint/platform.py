@@ -95,13 +95,11 @@ class Platform:
             ]
             self.oracle.add_references(lines)
 
-    def erase(self, subject: SubjectId, credential: bytes) -> Certificate:
-        """Erase a wearer who asks for it and shows the credential; the certificate waits for the ERASURE batch.
+    def erase(self, credential: bytes) -> Certificate:
+        """Erase the wearer who asks for it and shows the credential; the certificate waits for the ERASURE batch.
 
-        Refuses `NOT_DATA_SUBJECT` where the credential is not this wearer's."""
-        if self.wearer_of(credential) != subject:
-            raise Refusal(RefusalCode.NOT_DATA_SUBJECT, "the request does not come from the person concerned")
-        certificate = self.vault.erase(subject, Cause.ERASURE_REQUEST, identity_verified=True)
+        Refuses `NOT_DATA_SUBJECT` where nobody enrolled has this credential: it is never said who is."""
+        certificate = self.vault.erase(self._known(credential), Cause.ERASURE_REQUEST, identity_verified=True)
         self.queue_certificates()
         return certificate
 
@@ -179,14 +177,14 @@ class Platform:
             Kind.AUDIT: AuditTrail(self.access_log, self.vault.records),
             Kind.ERASURE: Certificates(self.vault.certificates),
         }
-        builder = BatchBuilder(self.spool.database, self.rules.k_floor)
+        self.builder = BatchBuilder(self.spool.database, self.rules.k_floor)
         self.oracle = Oracle(
             OracleParts(
                 spool=self.spool,
                 register=self.shoes,
                 closer=DayCloser(self.spool, self.vault.records, Rewards(issuance, self.rules), self.rules),
-                builder=builder,
-                anchoring=Anchoring(builder, Anchorer(self.ledger, accounts, self.rules.hash()), keepers),
+                builder=self.builder,
+                anchoring=Anchoring(self.builder, Anchorer(self.ledger, accounts, self.rules.hash()), keepers),
                 issuer=self.issuer,
                 now_ms=lambda: self.clock() * 1_000,
             )

@@ -9,6 +9,7 @@ from protocol.references import Kind
 from tideprint.demo.people import Wearer
 from tideprint.demo.stages.sharing import Agreement
 from tideprint.demo.world import World
+from vault import Cause
 from vault.forgetting import attack, take_copy
 from vault.vault import ROOT_FILE
 
@@ -33,10 +34,14 @@ def copy_stores(world: World) -> None:
 def erase(world: World, agreed: Agreement) -> None:
     """The patient of the agreements asks to be forgotten."""
     gone = agreed.patient
-    with world.claims.refused(RefusalCode.NOT_DATA_SUBJECT, "the daughter asks for her mother's erasure"):
-        world.platform.erase(gone.subject, agreed.daughter.wallet.keys.credential())
+    with world.claims.refused(RefusalCode.NOT_DATA_SUBJECT, "a stranger asks for somebody's erasure"):
+        world.platform.erase(world.random(32))
+    with world.claims.refused(RefusalCode.IDENTITY_UNVERIFIED, "the operator, without having verified who asks"):
+        world.platform.vault.erase(world.runner.subject, Cause.ERASURE_REQUEST)
+    for unverified in world.platform.vault.erasures.unfinished():
+        world.platform.vault.erasures.cancel(unverified.id)
     before = len(list(world.platform.vault.records.records_of(gone.subject)))
-    certificate = world.platform.erase(gone.subject, gone.wallet.keys.credential())
+    certificate = world.platform.erase(gone.wallet.keys.credential())
     stores = [store["name"] for store in certificate.body["stores"]]
     world.claims.count("erasures", 1)
     world.claims.figures["stores_in_the_certificate"] = ", ".join(stores)
@@ -47,7 +52,7 @@ def erase(world: World, agreed: Agreement) -> None:
     again = world.platform.vault.identity.subject_of(gone.identity)
     world.claims.check("the identity map no longer knows the person", again is None)
     with world.claims.refused(RefusalCode.NOT_DATA_SUBJECT, "a second request for the same person"):
-        world.platform.erase(gone.subject, gone.wallet.keys.credential())
+        world.platform.erase(gone.wallet.keys.credential())
     held = world.platform.oracle.anchor(Kind.ERASURE).held
     if held is not None:
         world.claims.refusals[held.code.value] = world.claims.refusals.get(held.code.value, 0) + 1
