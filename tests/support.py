@@ -200,6 +200,7 @@ class VoucherIssuer:
         self.key = rsa.generate_private_key(EXPONENT, bits).private_numbers()
         self.modulus = self.key.public_numbers.n.to_bytes(bits // 8, "big")
         self.entitled: dict[tuple[bytes, int], int] = {}
+        self.asked: dict[bytes, list[int]] = {}
         self.answers: dict[bytes, list[int]] = {}
 
     def entitle(self, credential: bytes, series: int, count: int) -> None:
@@ -212,6 +213,7 @@ class VoucherIssuer:
 
     def sign(self, credential: bytes, series: int, request: bytes, blinded: Sequence[int]) -> list[int]:
         """Blind signatures; the same request gives the same answer without counting twice."""
+        assert self.asked.setdefault(request, list(blinded)) == list(blinded), "a repeated request asks for the same"
         if request not in self.answers:
             assert len(blinded) <= self.due(credential, series)
             self.entitled[credential, series] -= len(blinded)

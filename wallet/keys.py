@@ -4,8 +4,8 @@
     m/44'/60'/1'/r/i        signers of agreements: relation r, use i; one address per record on chain
     m/44'/60'/2'/s/i        recipients of voucher lots: series s, lot i
 
-Serials and blinding factors of vouchers are HMAC-SHA256 values of the BIP-39 seed under labels of their own, so that a
-wallet restored from its words finds its vouchers again.
+Serials and blinding factors of vouchers are HMAC-SHA256 values of the BIP-39 seed under labels of their own, so that
+the words and a copy of the purse bring every voucher back.
 """
 
 import hmac

@@ -30,6 +30,7 @@ def purse(tmp_path: Path) -> Iterator[OpenPurse]:
 def issuer(issuer_key: VoucherIssuer) -> VoucherIssuer:
     """The session's key, with nobody entitled to anything."""
     issuer_key.entitled.clear()
+    issuer_key.asked.clear()
     issuer_key.answers.clear()
     return issuer_key
 
