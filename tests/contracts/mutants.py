@@ -86,7 +86,8 @@ def survives(root: Path, source: str, pattern: str, replacement: str, test: str)
         raise SystemExit(f"mutant does not apply: {source} {pattern}")
     path.write_text(mutant)
     try:
-        command = [sys.executable, "-m", "pytest", "-q", "-x", f"tests/contracts/test_{test}.py"]
+        tests = [str(file) for file in sorted(root.glob(f"tests/contracts/test_{test}*.py"))]
+        command = [sys.executable, "-m", "pytest", "-q", "-x", *tests]
         done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
         if "failed" not in done.stdout and done.returncode:
             raise SystemExit(f"mutant does not compile: {source} {pattern}\n{done.stdout[-2000:]}")
