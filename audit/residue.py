@@ -84,8 +84,9 @@ def _pieces(file: Path) -> Iterator[bytes]:
     with file.open("rb") as stream:
         tail = b""
         while chunk := stream.read(CHUNK):
-            if any(chunk):
-                yield tail + chunk
+            piece = tail + chunk
+            if piece.strip(b"\0"):
+                yield piece
             tail = chunk[-(WINDOW - 1) :]
 
 

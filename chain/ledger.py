@@ -58,7 +58,7 @@ class Ledger:
     def submit(self, write: writes.Write, account: LocalAccount) -> Pending:
         """Sign and send without waiting. Raises a `Refusal` or `WriteReverted` if the contract would say no."""
         writes.check(write)
-        function = self._contracts[write.CONTRACT].functions[write.FUNCTION](*write.arguments())
+        function = self._contracts[write.CONTRACT].functions[write.FUNCTION](*self._arguments(write))
         draft: TxParams = {"from": account.address, "maxFeePerGas": 0, "maxPriorityFeePerGas": 0}  # type: ignore[typeddict-item]
         gas = _reach(lambda: int(function.estimate_gas({"from": account.address})))
         nonce = _reach(lambda: int(self.web3.eth.get_transaction_count(account.address, "pending")))
@@ -87,18 +87,26 @@ class Ledger:
         """Send all, then wait for all: as many as fit share a block."""
         return [self.wait(pending) for pending in [self.submit(write, account) for write, account in items]]
 
-    def decide(self, decision: writes.Write, members: Sequence[LocalAccount], salt: bytes) -> TxReceipt:
+    def decide(self, decision: writes.Decision, members: Sequence[LocalAccount], salt: bytes) -> TxReceipt:
         """Carry a decision through the council: the first member proposes, the others approve, the first executes.
 
         Works where the council's delay is zero; otherwise `execute` reverts with `council: not ready`."""
         writes.check(decision)
-        target = self.deployment.address_of(decision.CONTRACT)
-        encoded = self._contracts[decision.CONTRACT].encode_abi(decision.FUNCTION, decision.arguments())
-        payload, word = writes.Payload(bytes.fromhex(encoded[2:])), writes.Word(salt)
-        self.write(writes.Propose(target, payload, word), members[0])
-        proposal = writes.Word(self._call("Council", "id_of", target, payload, word))
+        word = writes.Word(salt)
+        self.write(writes.Propose(decision, word), members[0])
+        proposal = writes.Word(self._call("Council", "id_of", *self._encoded(decision), word))
         self.write_all([(writes.Approve(proposal), member) for member in members[1:]])
-        return self.write(writes.Execute(target, payload, word), members[0])
+        return self.write(writes.Execute(decision, word), members[0])
+
+    def _arguments(self, write: writes.Write) -> list[Any]:
+        """The arguments as the contract takes them; a decision becomes its target and encoded call."""
+        if isinstance(write, writes.Propose | writes.Execute):
+            return [*self._encoded(write.decision), write.salt]
+        return write.arguments()
+
+    def _encoded(self, decision: writes.Decision) -> tuple[Address, bytes]:
+        call = self._contracts[decision.CONTRACT].encode_abi(decision.FUNCTION, decision.arguments())
+        return self.deployment.address_of(decision.CONTRACT), bytes.fromhex(call[2:])
 
     # reading
 

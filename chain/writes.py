@@ -29,10 +29,6 @@ class RsaValue(bytes):
     """A modulus or voucher signature, at most 512 bytes."""
 
 
-class Payload(bytes):
-    """The encoded call of another write: what the council decides on."""
-
-
 @dataclass(frozen=True, slots=True)
 class Write:
     """What may be written: `CONTRACT`, `FUNCTION` and its arguments in order."""
@@ -43,6 +39,11 @@ class Write:
     def arguments(self) -> list[Any]:
         """The function's arguments."""
         return [getattr(self, field.name) for field in fields(self)]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision(Write):
+    """A write that only the council as a whole can make: members propose and approve it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +158,7 @@ class Propose(Write):
 
     CONTRACT: ClassVar[str] = "Council"
     FUNCTION: ClassVar[str] = "propose"
-    target: Address
-    payload: Payload
+    decision: Decision
     salt: Word
 
 
@@ -177,14 +177,13 @@ class Execute(Write):
 
     CONTRACT: ClassVar[str] = "Council"
     FUNCTION: ClassVar[str] = "execute"
-    target: Address
-    payload: Payload
+    decision: Decision
     salt: Word
 
 
 @dataclass(frozen=True, slots=True)
-class OpenSeries(Write):
-    """A council decision: a new voucher series."""
+class OpenSeries(Decision):
+    """A new voucher series."""
 
     CONTRACT: ClassVar[str] = "VoucherMint"
     FUNCTION: ClassVar[str] = "open_series"
@@ -195,8 +194,8 @@ class OpenSeries(Write):
 
 
 @dataclass(frozen=True, slots=True)
-class CloseSeries(Write):
-    """A council decision: a series ends at the count really issued."""
+class CloseSeries(Decision):
+    """A series ends at the count really issued."""
 
     CONTRACT: ClassVar[str] = "VoucherMint"
     FUNCTION: ClassVar[str] = "close_series"
@@ -205,8 +204,8 @@ class CloseSeries(Write):
 
 
 @dataclass(frozen=True, slots=True)
-class SetRole(Write):
-    """A council decision: an account gets or loses a role."""
+class SetRole(Decision):
+    """An account gets or loses a role."""
 
     CONTRACT: ClassVar[str] = "Council"
     FUNCTION: ClassVar[str] = "set_role"
@@ -215,7 +214,37 @@ class SetRole(Write):
     held: bool
 
 
-KNOWN: frozenset[type[Write]] = frozenset(Write.__subclasses__())
+@dataclass(frozen=True, slots=True)
+class SetRedeemer(Decision):
+    """An account becomes a redeemer of a category, or is marked as one that tokens never reach."""
+
+    CONTRACT: ClassVar[str] = "Council"
+    FUNCTION: ClassVar[str] = "set_redeemer"
+    account: Address
+    category: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetRules(Decision):
+    """Another rule set comes into force."""
+
+    CONTRACT: ClassVar[str] = "Council"
+    FUNCTION: ClassVar[str] = "set_rules"
+    rules: Word
+
+
+@dataclass(frozen=True, slots=True)
+class DeclareBreach(Decision):
+    """A contract of three parties was broken and ends."""
+
+    CONTRACT: ClassVar[str] = "ConsentRegistry"
+    FUNCTION: ClassVar[str] = "declare_breach"
+    id: Word
+
+
+KNOWN: frozenset[type[Write]] = frozenset(
+    known for known in (*Write.__subclasses__(), *Decision.__subclasses__()) if hasattr(known, "CONTRACT")
+)
 _SIZES: dict[type, tuple[int, ...]] = {Word: (32,), Signature: (0, SIGNATURE_SIZE), RsaValue: (256, 384, MAX_RSA_BYTES)}
 
 
@@ -236,8 +265,10 @@ def _check_value(where: str, expected: Any, value: Any) -> None:
         allowed = type(value) is int and 0 <= value <= MAX_NUMBER
     elif expected is Address:
         allowed = isinstance(value, str) and len(value) == 42 and _is_hex(value[2:]) and value[:2] == "0x"
-    elif expected is Payload:
-        allowed = isinstance(value, Payload) and 4 <= len(value) <= 4_096
+    elif expected is Decision:
+        allowed = isinstance(value, Decision)
+        if allowed:
+            check(value)
     elif expected in _SIZES:
         allowed = isinstance(value, expected) and len(value) in _SIZES[expected]
     else:

@@ -196,14 +196,13 @@ def test_a_deployment_of_another_chain_is_refused(consortium: Consortium, deploy
 
 def test_what_the_node_does_not_take_is_named(ledger: Ledger) -> None:
     """Any account could carry out a decision, but only members and role holders may call the Council at all."""
-    council, role = ledger.deployment.contracts["Council"], (keccak(b"INSPECTOR"), address("third inspector"), True)
-    encoded = ledger.web3.eth.contract(abi=council.abi).encode_abi("set_role", role)
-    call = (council.address, writes.Payload(bytes.fromhex(encoded[2:])), writes.Word(keccak(b"third")))
-    ledger.write(writes.Propose(*call), members()[0])
-    proposal = ledger.web3.eth.contract(council.address, abi=council.abi).functions.id_of(*call).call()  # type: ignore
+    decision = writes.SetRole(writes.Word(keccak(b"INSPECTOR")), address("third inspector"), True)
+    salt = writes.Word(keccak(b"third"))
+    receipt = ledger.write(writes.Propose(decision, salt), members()[0])
+    proposal = receipt["logs"][0]["topics"][1]
     ledger.write(writes.Approve(writes.Word(proposal)), members()[1])
     with pytest.raises(ChainError, match="NODE_REFUSED"):
-        ledger.write(writes.Execute(*call), account("stranger"))
+        ledger.write(writes.Execute(decision, salt), account("stranger"))
     assert sent_by(ledger, "stranger") == 0
 
 

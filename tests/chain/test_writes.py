@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chain import writes
-from chain.writes import Payload, RsaValue, Signature, Word, Write, check
+from chain.writes import RsaValue, Signature, Word, Write, check
 from protocol.errors import Refusal, RefusalCode
 from protocol.quantities import Address
 from protocol.typed_data import Consent, Contract
@@ -25,12 +25,15 @@ EXAMPLES: list[Write] = [
     writes.GiveConsent.of(CONSENT, SIGNATURE),
     writes.ConcludeContract.of(CONTRACT, SIGNATURE, SIGNATURE, SIGNATURE),
     writes.RevokeConsent.of(CONSENT, 9, SIGNATURE),
-    writes.Propose(ACCOUNT, Payload(4), WORD),
+    writes.Propose(writes.CloseSeries(202611005, 900), WORD),
     writes.Approve(WORD),
-    writes.Execute(ACCOUNT, Payload(4_096), WORD),
+    writes.Execute(writes.SetRules(WORD), WORD),
     writes.OpenSeries(202611005, RsaValue(512), 1_000, 5),
     writes.CloseSeries(202611005, 900),
     writes.SetRole(WORD, ACCOUNT, True),
+    writes.SetRedeemer(ACCOUNT, 3),
+    writes.SetRules(WORD),
+    writes.DeclareBreach(WORD),
 ]
 
 
@@ -73,7 +76,15 @@ class Disguised(writes.Burn):
     """A record of the list with something added."""
 
 
-@pytest.mark.parametrize("unknown", [Rumour(1), Disguised(1), object(), {"amount": 1}, None], ids=repr)
+class Conspiracy(writes.CloseSeries):
+    """A decision of the list with something added."""
+
+
+@pytest.mark.parametrize(
+    "unknown",
+    [Rumour(1), Disguised(1), writes.Propose(Conspiracy(1, 2), WORD), object(), {"amount": 1}, None],
+    ids=repr,
+)
 def test_type_unknown(unknown: Any) -> None:
     with pytest.raises(Refusal) as refused:
         check(unknown)
@@ -102,10 +113,7 @@ def test_a_number_passes_only_where_a_number_stands(number: int) -> None:
             assert forbidden(replace(example, **{field.name: number})) is (field.type is not int)
 
 
-@pytest.mark.parametrize(
-    ("kind", "sizes"),
-    [(Word, {32}), (Signature, {0, 65}), (RsaValue, {256, 384, 512}), (Payload, set(range(4, 4_097)))],
-)
+@pytest.mark.parametrize(("kind", "sizes"), [(Word, {32}), (Signature, {0, 65}), (RsaValue, {256, 384, 512})])
 def test_onchain_field_forbidden_lengths(kind: type, sizes: set[int]) -> None:
     """Bytes pass in their own kind of field, and there in their own lengths only."""
     for size in {0, 1, 3, 31, 33, 64, 66, 255, 257, 511, 513, 4_097} | {min(sizes), max(sizes)}:

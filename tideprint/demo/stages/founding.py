@@ -1,7 +1,10 @@
 """A node comes up, `ape run deploy` founds the consortium, the vault and the oracle open beside it."""
 
+from eth_hash.auto import keccak
+
 from chain import Ledger, writes
 from protocol.calendar import month_of
+from protocol.quantities import Address
 from protocol.vouchers import series_number
 from tideprint.demo.cast import CHAIN_ID, write_plan
 from tideprint.demo.world import World
@@ -32,11 +35,10 @@ def found(world: World) -> None:
     finding = world.platform.vault.status().root_slot
     remnants = "MAY KEEP REMNANTS of overwritten secrets" if finding.keeps_remnants else "overwrites in place"
     world.claims.figures["root_slot_on"] = f"{finding.file_system}: {remnants}"
+    usurper = world.cast.redeemers["swimming pool"]
+    coup = writes.SetRole(writes.Word(keccak(b"ORACLE")), Address(usurper.address), True)
     with world.claims.refused("WRITE_REVERTED", "a stranger cannot decide for the council"):
-        world.ledger.write(
-            writes.Propose(deployment.address_of("Council"), writes.Payload(bytes(4)), writes.Word(world.random(32))),
-            world.cast.redeemers["swimming pool"],
-        )
+        world.ledger.write(writes.Propose(coup, writes.Word(world.random(32))), usurper)
 
 
 def open_series(world: World) -> None:

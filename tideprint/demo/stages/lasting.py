@@ -11,10 +11,7 @@ def restart(world: World, agreed: Agreement) -> None:
     before = _facts(world, world.ledger, agreed)
     height = world.ledger.height()
     block = bytes(world.ledger.web3.eth.get_block(height)["hash"])
-    underway = writes.Propose(
-        world.ledger.deployment.address_of("Council"), writes.Payload(world.random(36)), writes.Word(world.random(32))
-    )
-    world.ledger.submit(underway, world.cast.board[0])
+    world.ledger.submit(writes.Burn(0), world.cast.redeemers["swimming pool"])
     world.node.kill()
     world.node.start()
     after = Ledger(world.places.url(), world.ledger.deployment)
