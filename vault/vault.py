@@ -114,7 +114,12 @@ class Vault:
     def open(cls, directory: Path, options: VaultOptions | None = None) -> Self:
         """Open a vault. Raises `VAULT_MISSING`, `VAULT_IN_USE`, `VAULT_READ_ONLY`, or what `RootRefused` and the
         stores say. Erasures that were under way go on when `erasures.resume()` is called."""
-        if not (directory / KEYS).is_dir():
+        try:
+            there = (directory / KEYS).is_dir()
+        except PermissionError:
+            hint = "run as the vault's owner"
+            raise StoreUnavailable("VAULT_READ_ONLY", "this directory is not open to you", hint) from None
+        if not there:
             raise StoreUnavailable("VAULT_MISSING", "there is no vault in this directory", "create it first")
         return cls(directory, options or VaultOptions())
 

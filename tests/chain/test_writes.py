@@ -83,7 +83,7 @@ class Conspiracy(writes.CloseSeries):
 @pytest.mark.parametrize(
     "unknown",
     [Rumour(1), Disguised(1), writes.Propose(Conspiracy(1, 2), WORD), object(), {"amount": 1}, None],
-    ids=repr,
+    ids=lambda made: type(made).__name__,
 )
 def test_type_unknown(unknown: Any) -> None:
     with pytest.raises(Refusal) as refused:

@@ -72,8 +72,8 @@ def _walk_through(world: World) -> None:
     _stage(world, "vouchers", "vouchers signed blindly", rewards.collect)
     _stage(world, "redeem", "vouchers become tokens at fresh addresses", rewards.redeem)
     _stage(world, "pay", "tokens pay for public services only", rewards.pay)
+    _say(world, "agree", "a contract of three and a consent")
     with world.claims.timed("agree"):
-        _say(world, "agree", "a contract of three and a consent")
         agreed = sharing.agree(world)
     _stage(world, "read", "the family member reads", lambda world: sharing.read(world, agreed))
     _stage(world, "refuse", "what comes near, but was not agreed", lambda world: sharing.refuse(world, agreed))
@@ -87,8 +87,8 @@ def _walk_through(world: World) -> None:
 
 
 def _stage(world: World, name: str, text: str, work: Callable[[World], None]) -> None:
+    _say(world, name, text)
     with world.claims.timed(name):
-        _say(world, name, text)
         work(world)
 
 

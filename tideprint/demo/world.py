@@ -2,10 +2,12 @@
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from rich.console import Console
+from rich.progress import track
 
 from chain import Ledger
 from protocol.calendar import day_of
@@ -19,6 +21,8 @@ from tideprint.node_process import NodeProcess
 from tideprint.places import Places
 from tideprint.platform import Platform, system_seconds
 from wallet import Wallet
+
+Item = TypeVar("Item")
 
 REPLAY_ENDS_DAYS_AGO = 3
 """Days are paid once 48 hours have passed."""
@@ -105,6 +109,11 @@ class World:
     def cheats(self) -> list[Wearer]:
         """Those who try to earn without walking."""
         return self.wearers[self.people + len(FORCE_WALKS) + 1 :]
+
+    def track(self, items: Sequence[Item], what: str) -> Iterable[Item]:
+        """Show a bar while going through something long; nothing where the output is no terminal."""
+        off = not self.console.is_terminal
+        return track(items, f"{'':>10}  {what}", console=self.console, transient=True, disable=off)
 
     def close(self) -> None:
         """Close every file and end the node."""

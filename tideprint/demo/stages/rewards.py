@@ -15,7 +15,8 @@ PRICE = 30
 
 def collect(world: World) -> None:
     """Every wallet sends blinded messages; the oracle signs what it cannot read."""
-    collected = sum(w.wallet.collect(world.platform, series) for w in world.wearers for series in world.series)
+    wearers = world.track(world.wearers, "wallets")
+    collected = sum(w.wallet.collect(world.platform, series) for w in wearers for series in world.series)
     issued = sum(world.platform.issuer.issued(series.number) for series in world.series)
     world.claims.figures["vouchers_issued"] = issued
     world.claims.check("wallets hold exactly the vouchers issued", collected == issued > 0)
@@ -27,7 +28,8 @@ def collect(world: World) -> None:
 
 def redeem(world: World) -> None:
     """Full lots go to the chain, each to its own fresh address."""
-    redeemed = sum(w.wallet.redeem(world.ledger, series) for w in world.wearers for series in world.series)
+    wearers = world.track(world.wearers, "wallets")
+    redeemed = sum(w.wallet.redeem(world.ledger, series) for w in wearers for series in world.series)
     world.claims.figures["vouchers_redeemed"] = redeemed
     world.claims.figures["tokens_minted"] = world.ledger.total_supply()
     world.claims.check(

@@ -53,7 +53,7 @@ def enroll(world: World) -> None:
 def walk_days(world: World) -> None:
     """Recorded minutes are walked again in signing shoes, pulled and checked."""
     arrived = Counter[str]()
-    for wearer in world.walkers:
+    for wearer in world.track(world.walkers, "wearers"):
         wearer.pair.boot(start_of(min(wearer.days)) * 1_000 - MINUTE_MS)
         for day, minutes in sorted(wearer.days.items()):
             record_minutes(wearer.walker, wearer.pair.left, wearer.pair.right, minutes, start_of(day) * 1_000)
@@ -123,7 +123,7 @@ def close_days(world: World) -> None:
     """Each day is judged, sealed and paid; its references are anchored in one root, or wait below k."""
     own_reasons = Counter[Reason]()
     anchors = 0
-    for day in world.platform.oracle.open_days():
+    for day in world.track(world.platform.oracle.open_days(), "days"):
         report = world.platform.oracle.close_day(day)
         world.claims.count("days_sealed", report.subjects)
         world.claims.count("records_sealed", report.records)
