@@ -76,3 +76,9 @@ def test_waits_give_a_line_for_the_middle_and_one_for_the_worst() -> None:
     assert isinstance(worst, Comparison)
     assert (middle.what, middle.ratios) == ("wait, p50", (2.0,))
     assert (worst.what, worst.ratios) == ("wait, p99", (0.5,))
+
+
+def test_the_page_names_every_bench_and_setting() -> None:
+    page = (Path(__file__).parents[2] / "docs/performance.md").read_text()
+    assert f"some: {', '.join(command.BENCHES)}" in page
+    assert all(option.opts[0] in page for option in command.main.params if option.opts[0].startswith("--"))
