@@ -1,6 +1,7 @@
 """T8, residue: search ledger and raw files for canaries. The count must be zero, and a planted one must be found."""
 
-from collections.abc import Callable, Iterable, Iterator
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from audit.canaries import WINDOW, Canaries
 from protocol.errors import Refusal, RefusalCode
 
 CHUNK = 4 * 2**20
+OVERLAP = 1_024
+"""Bytes that neighbouring chunks share: more than any identifier has as text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +56,22 @@ def scan_files(paths: Iterable[Path], canaries: Canaries) -> Report:
     return Report(places, scanned, found)
 
 
-def check_control(canaries: Canaries, planted: bytes) -> None:
-    """Plant a known canary among other bytes and demand that it is found: a scan that cannot fail proves nothing.
+def check_control(canaries: Canaries, planted: Sequence[bytes], folder: Path) -> None:
+    """Plant canaries in a file below `folder`, raw and as hexadecimal text, and demand that a scan finds every one: a scan
+    that cannot fail proves nothing. The file is deleted again.
 
     Raises `CONTROL_DID_NOT_FAIL`."""
-    if not canaries.found_in(bytes(1_003) + planted + bytes(1_003)):
-        raise Refusal(
-            RefusalCode.CONTROL_DID_NOT_FAIL,
-            "a planted canary was not found, so the scan proves nothing",
-            "do not rely on this report",
-        )
+    for data in planted:
+        for form in (data, data.hex().encode()):
+            with tempfile.TemporaryDirectory(dir=folder) as place:
+                (Path(place) / "planted").write_bytes(bytes(CHUNK - 5) + form + bytes(1_003))
+                if scan_files([Path(place)], canaries).found:
+                    continue
+            raise Refusal(
+                RefusalCode.CONTROL_DID_NOT_FAIL,
+                "a planted canary was not found, so the scan proves nothing",
+                "do not rely on this report",
+            )
 
 
 def _block_bytes(web3: Web3, number: int) -> bytes:
@@ -80,14 +89,14 @@ def _block_bytes(web3: Web3, number: int) -> bytes:
 
 
 def _pieces(file: Path) -> Iterator[bytes]:
-    """A file in chunks that overlap by a window less one, so that no run is cut in two."""
+    """A file in chunks that overlap, so that nothing is cut in two."""
     with file.open("rb") as stream:
         tail = b""
         while chunk := stream.read(CHUNK):
             piece = tail + chunk
             if piece.strip(b"\0"):
                 yield piece
-            tail = chunk[-(WINDOW - 1) :]
+            tail = chunk[-OVERLAP:]
 
 
 def _note(found: dict[str, list[str]], names: set[str], where: str) -> None:

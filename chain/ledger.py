@@ -1,6 +1,7 @@
 """A client of one node: sends the writes of the closed list, waits for them, and reads what the contracts say."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -10,7 +11,7 @@ from eth_account.signers.local import LocalAccount
 from web3 import HTTPProvider, Web3
 from web3.contract import Contract as Web3Contract
 from web3.exceptions import BadFunctionCallOutput, ContractLogicError, TransactionNotFound, Web3RPCError
-from web3.types import TxParams, TxReceipt
+from web3.types import FilterParams, LogReceipt, TxParams, TxReceipt
 
 from chain import writes
 from chain.deployment import Deployment
@@ -24,6 +25,9 @@ from protocol.vouchers import Series
 POLL_SECONDS = 0.1
 WAIT_SECONDS = 60.0
 REQUEST_SECONDS = 20
+LOG_BLOCKS = 10_000
+"""The most blocks whose events are asked for at once."""
+_TRANSFER = Web3.keccak(text="Transfer(address,address,uint256)")
 
 Answer = TypeVar("Answer")
 
@@ -47,6 +51,8 @@ class Ledger:
             name: self.web3.eth.contract(address=Web3.to_checksum_address(found.address), abi=found.abi)
             for name, found in deployment.contracts.items()
         }
+        self._balances: Counter[Address] = Counter()
+        self._read_blocks = 0
         served = _reach(lambda: self.web3.eth.chain_id)
         if served != deployment.chain_id:
             raise ChainError(
@@ -123,6 +129,11 @@ class Ledger:
         """The number of the anchor that holds this root; 0 if none."""
         return int(self._call("ReferenceRegistry", "anchor_of", root))
 
+    def anchors(self) -> list[tuple[Any, ...]]:
+        """Every anchor in order: (kind, epoch, count, time, root, rules)."""
+        count = int(self._call("ReferenceRegistry", "count"))
+        return [tuple(self._call("ReferenceRegistry", "anchors", number)) for number in range(1, count + 1)]
+
     def verify(self, anchor: int, reference: Reference, proof: Sequence[bytes]) -> bool:
         """Does the chain agree that an anchor holds a reference value?"""
         return bool(self._call("ReferenceRegistry", "verify", anchor, reference, list(proof)))
@@ -134,6 +145,21 @@ class Ledger:
     def balance_of(self, account: Address) -> int:
         """Health tokens of an account."""
         return int(self._call("HealthToken", "balanceOf", account))
+
+    def balances(self) -> dict[Address, int]:
+        """Health tokens of everybody who holds some, from the token's Transfer events.
+
+        The node does not learn whose balance is wanted. Blocks read once are not read again."""
+        height = self.height()
+        while self._read_blocks <= height:
+            last = min(self._read_blocks + LOG_BLOCKS - 1, height)
+            for entry in self._transfers(self._read_blocks, last):
+                sender, receiver = (Address(Web3.to_checksum_address(topic[12:])) for topic in entry["topics"][1:])
+                amount = int.from_bytes(entry["data"], "big")
+                self._balances[sender] -= amount
+                self._balances[receiver] += amount
+            self._read_blocks = last + 1
+        return {holder: tokens for holder, tokens in self._balances.items() if tokens > 0 and int(holder, 16)}
 
     def total_supply(self) -> int:
         """Health tokens in existence."""
@@ -158,6 +184,10 @@ class Ledger:
         """Was a voucher redeemed?"""
         return bool(self._call("VoucherMint", "is_spent", series, serial))
 
+    def is_used(self, signer: Address) -> bool:
+        """Did this one-time address sign an agreement on the chain?"""
+        return bool(self._call("ConsentRegistry", "is_used", signer))
+
     def height(self) -> int:
         """The number of the newest block."""
         return _reach(lambda: int(self.web3.eth.block_number))
@@ -165,6 +195,18 @@ class Ledger:
     def time(self) -> int:
         """UTC seconds of the newest block."""
         return _reach(lambda: int(self.web3.eth.get_block("latest")["timestamp"]))
+
+    def _transfers(self, first: int, last: int) -> list[LogReceipt]:
+        """Events of the token in these blocks; in halves if the node finds them too many."""
+        token = Web3.to_checksum_address(self.deployment.address_of("HealthToken"))
+        wanted: FilterParams = {"address": token, "topics": [_TRANSFER], "fromBlock": first, "toBlock": last}  # type: ignore[typeddict-item]
+        try:
+            return _reach(lambda: self.web3.eth.get_logs(wanted))
+        except ChainError as error:
+            if error.code != "NODE_REFUSED" or first == last:
+                raise
+            middle = (first + last) // 2
+            return self._transfers(first, middle) + self._transfers(middle + 1, last)
 
     def _call(self, contract: str, function: str, *arguments: Any) -> Any:
         return _reach(lambda: self._contracts[contract].functions[function](*arguments).call())

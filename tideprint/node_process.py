@@ -1,5 +1,6 @@
 """A node in a process of its own, as an operator would run it."""
 
+import json
 import os
 import signal
 import subprocess
@@ -8,6 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 from protocol.errors import TideprintError
 
@@ -43,6 +45,11 @@ class NodeProcess:
             time.sleep(POLL_SECONDS)
         raise TideprintError("NODE_FAILED", "the node did not start", f"see {self._data / 'node.log'}")
 
+    def status(self) -> dict[str, Any]:
+        """What `node status` says."""
+        result: dict[str, Any] = json.loads(self._run("status", "--data", str(self._data), "--json"))
+        return result
+
     def stop(self) -> None:
         """Ask the node to finish its block and end."""
         self._end(signal.SIGTERM)
@@ -63,11 +70,12 @@ class NodeProcess:
         self._process = None
 
     @staticmethod
-    def _run(*arguments: str) -> None:
+    def _run(*arguments: str) -> str:
         command = [sys.executable, "-m", "node", *arguments]
         done = subprocess.run(command, capture_output=True, text=True, env=_environment(), check=False)
         if done.returncode:
             raise TideprintError("NODE_FAILED", f"`node {arguments[0]}` failed", done.stderr.strip()[-300:])
+        return done.stdout
 
 
 def _environment() -> dict[str, str]:

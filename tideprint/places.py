@@ -53,6 +53,11 @@ class Places:
         return self.directory / "passphrase"
 
     @property
+    def series_wrap(self) -> Path:
+        """The key that opens the issuer's series keys: apart from them, and in no backup of theirs."""
+        return self.directory / "issuer-key" / "series.wrap"
+
+    @property
     def copy(self) -> Path:
         """The copy of every store that the demonstration takes before an erasure."""
         return self.directory / "copy-before-erasure"

@@ -39,6 +39,8 @@ from vault.gate import Gate, Request
 from vault.gate.notes import PatientNotes
 from vault.releases import Release, ReleaseBook
 
+REQUEST_DOMAIN = b"tideprint/erasure-request/1"
+
 
 def system_seconds() -> Seconds:
     """UTC seconds now."""
@@ -70,6 +72,8 @@ class Platform:
         self._open_gate(create)
         self._open_oracle(oracle_account, custodian_account)
         self._register_stores()
+        self.vault.erasures.resume()
+        self.queue_certificates()
 
     def __enter__(self) -> "Platform":
         return self
@@ -98,10 +102,15 @@ class Platform:
     def erase(self, credential: bytes) -> Certificate:
         """Erase the wearer who asks for it and shows the credential; the certificate waits for the ERASURE batch.
 
-        Refuses `NOT_DATA_SUBJECT` where nobody enrolled has this credential: it is never said who is."""
-        certificate = self.vault.erase(self._known(credential), Cause.ERASURE_REQUEST, identity_verified=True)
+        Asked again, also after a crash or a store that did not answer, it goes on where it stopped; once it is over the
+        same certificate comes back. Refuses `NOT_DATA_SUBJECT` where nobody enrolled has this credential."""
+        request_key = hashlib.sha256(REQUEST_DOMAIN + credential).hexdigest()
+        known = self.vault.erasures.find(request_key)
+        if known is None:
+            known = self.vault.request_erasure(self._known(credential), Cause.ERASURE_REQUEST, request_key)
+        done = self.vault.erasures.run(known.id, identity_verified=True)
         self.queue_certificates()
-        return certificate
+        return self.vault.erasures.certificate_of(done)
 
     def queue_certificates(self) -> None:
         """Put certificates that no batch holds into the queue; each counts as one person under a fresh token."""
@@ -164,7 +173,7 @@ class Platform:
         issuance = IssuanceLedger(self.places.oracle / "issuance.db")
         for file in (self.spool, self.shoes, issuance):
             self._closing.callback(file.close)
-        keys = SeriesKeys(self.places.oracle / "series", _wrapping_key(self.places.oracle / "series.wrap"))
+        keys = SeriesKeys(self.places.oracle / "series", _wrapping_key(self.places.series_wrap))
         self.issuer = Issuer(keys, issuance)
         accounts = {
             Kind.READING: oracle,
@@ -197,8 +206,10 @@ class Platform:
 
 
 def _wrapping_key(path: Path) -> bytes:
-    """The key under which series keys are encrypted at rest: a file of its own, 0600, made once."""
+    """The key under which series keys are encrypted at rest: a file of its own, 0600, made once, backed up with neither
+    oracle nor vault. Whoever has it and the oracle's directory can issue vouchers up to the cap."""
     if not path.exists():
+        path.parent.mkdir(mode=0o700, exist_ok=True)
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(os.urandom(WRAPPING_KEY_SIZE))
             file.flush()

@@ -1,5 +1,7 @@
 """A canary is found wherever it lies, and nothing else is."""
 
+import base64
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,7 +12,8 @@ CANARY = bytes(range(40, 60))
 
 def watching(*canaries: bytes) -> Canaries:
     watched = Canaries()
-    watched.add_all((f"canary {number}", data) for number, data in enumerate(canaries))
+    for number, data in enumerate(canaries):
+        watched.add(f"canary {number}", data)
     return watched
 
 
@@ -40,3 +43,12 @@ def test_several_canaries_are_told_apart() -> None:
     other = bytes(range(100, 120))
     assert watching(CANARY, other).found_in(CANARY + bytes(5) + other) == {"canary 0", "canary 1"}
     assert watching(CANARY, other).found_in(other) == {"canary 1"}
+
+
+@given(before=st.binary(max_size=9), after=st.binary(max_size=9), canary=st.binary(min_size=8, max_size=65))
+def test_an_identifier_is_found_as_text(before: bytes, after: bytes, canary: bytes) -> None:
+    watched = Canaries()
+    watched.add_all([("identifier", canary)])
+    assert watched.found_in(b'{"subject": "' + canary.hex().encode() + b'"}')
+    assert watched.found_in(canary.hex().upper().encode())
+    assert watched.found_in(base64.b64encode(before + canary + after))

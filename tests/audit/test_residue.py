@@ -17,7 +17,7 @@ CANARY = b"KR-0102030405060708"
 @pytest.fixture
 def canaries() -> Canaries:
     watched = Canaries()
-    watched.add("identity", CANARY)
+    watched.add_identifier("identity", CANARY)
     return watched
 
 
@@ -40,11 +40,19 @@ def test_a_clean_tree_is_clean(tmp_path: Path, canaries: Canaries) -> None:
     assert scan_files([tmp_path], canaries).found == {}
 
 
-def test_control_did_not_fail(canaries: Canaries) -> None:
-    check_control(canaries, CANARY)
+def test_control_did_not_fail(tmp_path: Path, canaries: Canaries) -> None:
+    check_control(canaries, [CANARY], tmp_path)
+    assert not list(tmp_path.iterdir())
     with pytest.raises(Refusal) as refused:
-        check_control(Canaries(), CANARY)
+        check_control(Canaries(), [CANARY], tmp_path)
     assert refused.value.refusal is RefusalCode.CONTROL_DID_NOT_FAIL
+
+
+def test_control_did_not_fail_where_text_is_not_looked_for(tmp_path: Path) -> None:
+    raw_only = Canaries()
+    raw_only.add("identity", CANARY)
+    with pytest.raises(Refusal):
+        check_control(raw_only, [CANARY], tmp_path)
 
 
 def test_a_canary_in_calldata_is_found_on_the_ledger(consortium: Consortium, canaries: Canaries) -> None:

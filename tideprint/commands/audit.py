@@ -1,6 +1,7 @@
 """`tideprint audit`: the inspector's side."""
 
 import sys
+import tempfile
 from pathlib import Path
 
 import click
@@ -34,8 +35,9 @@ def scan(home: Path, texts: tuple[str, ...], as_json: bool) -> None:
         data = _bytes_of(text)
         if len(data) < WINDOW:
             raise click.BadParameter(f"a canary needs {WINDOW} bytes or more", param_hint="--for")
-        canaries.add(f"canary {number}", data)
-    check_control(canaries, _bytes_of(texts[0]))
+        canaries.add_identifier(f"canary {number}", data)
+    with tempfile.TemporaryDirectory() as folder:
+        check_control(canaries, [_bytes_of(text) for text in texts], Path(folder))
     chain, files = scan_ledger(places.url(), canaries), scan_files([places.node], canaries)
     found = sorted({*chain.found, *files.found})
     facts = {

@@ -7,9 +7,6 @@ from dataclasses import dataclass, field
 
 from protocol.errors import TideprintError
 
-WRITE_REVERTED = "WRITE_REVERTED"
-"""A contract's own reason, which says more than the code."""
-
 
 @dataclass(frozen=True, slots=True)
 class Claim:
@@ -40,16 +37,15 @@ class Claims:
         self.figures[name] = int(self.figures.get(name, 0)) + by
 
     @contextmanager
-    def refused(self, code: str, text: str) -> Iterator[None]:
-        """Claim that what happens inside is refused with exactly this code."""
+    def refused(self, code: str, text: str, reason: str = "") -> Iterator[None]:
+        """Claim that what happens inside is refused with exactly this code; where a contract refuses, with its reason."""
         try:
             yield
         except TideprintError as error:
             self.refusals[error.code] = self.refusals.get(error.code, 0) + 1
-            told = f"{code} ({error.message})" if code == WRITE_REVERTED else code
-            self.check(f"{text}: {told}", error.code == code)
-            if error.code != code:
-                self.check(f"expected {code}, got {error.code}: {error.message}", False)
+            held = error.code == code and (not reason or reason in error.message)
+            told = f"{code} ({reason})" if reason else code
+            self.check(f"{text}: {told}" + ("" if held else f", got {error.code}: {error.message}"), held)
         else:
             self.check(f"{text}: {code} (was not refused)", False)
 

@@ -37,7 +37,8 @@ class Wearer:
 
     def secrets(self) -> list[tuple[str, bytes]]:
         """What must not be found outside: canaries of this person."""
-        shoes = (self.pair.left.identity.public_key, self.pair.right.identity.public_key, self.pair.pair)
+        left, right = self.pair.left.identity, self.pair.right.identity
+        shoes = (left.public_key, right.public_key, left.device, right.device, self.pair.pair)
         return [
             (f"{self.name}: identity", self.identity.encode()),
             (f"{self.name}: pseudonym", self.subject),

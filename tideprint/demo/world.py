@@ -9,6 +9,7 @@ from typing import TypeVar
 from rich.console import Console
 from rich.progress import track
 
+from audit import Canaries
 from chain import Ledger
 from protocol.calendar import day_of
 from protocol.quantities import Day, Seconds
@@ -46,6 +47,8 @@ class World:
     pause: Callable[[float], None] = time.sleep
     wearers: list[Wearer] = field(default_factory=list)
     series: list[Series] = field(default_factory=list)
+    erased: Canaries = field(default_factory=Canaries)
+    """What would give the erased wearer away; noted before the erasure."""
     _hospital: Wallet | None = None
     _ledger: Ledger | None = None
     _platform: Platform | None = None

@@ -2,14 +2,16 @@
 
 import shutil
 
-from audit import Canaries, check_control, scan_files, scan_ledger
+from audit import Canaries, Report, check_control, scan_files, scan_ledger
 from protocol.errors import RefusalCode
+from protocol.minutes import RECORD_SIZE
 from protocol.records import RecordKind
 from protocol.references import Kind
 from tideprint.demo.people import Wearer
 from tideprint.demo.stages.sharing import Agreement
 from tideprint.demo.world import World
 from vault import Cause
+from vault.certificates import Certificate, verify_certificate
 from vault.forgetting import attack, take_copy
 from vault.vault import ROOT_FILE
 
@@ -34,6 +36,7 @@ def copy_stores(world: World) -> None:
 def erase(world: World, agreed: Agreement) -> None:
     """The patient of the agreements asks to be forgotten."""
     gone = agreed.patient
+    world.erased = canaries_of(world, gone)
     with world.claims.refused(RefusalCode.NOT_DATA_SUBJECT, "a stranger asks for somebody's erasure"):
         world.platform.erase(world.random(32))
     with world.claims.refused(RefusalCode.IDENTITY_UNVERIFIED, "the operator, without having verified who asks"):
@@ -49,10 +52,13 @@ def erase(world: World, agreed: Agreement) -> None:
         f"{before} records erased in {len(stores)} stores, certified without naming anybody",
         certificate.body["state"] == "CERTIFIED" and gone.subject.hex() not in str(certificate.body),
     )
-    again = world.platform.vault.identity.subject_of(gone.identity)
-    world.claims.check("the identity map no longer knows the person", again is None)
-    with world.claims.refused(RefusalCode.NOT_DATA_SUBJECT, "a second request for the same person"):
-        world.platform.erase(gone.wallet.keys.credential())
+    world.claims.check("the certificate's signature verifies", _signed(world, certificate))
+    known = world.platform.vault.identity.subject_of(gone.identity)
+    world.claims.check("the identity map no longer knows the person", known is None)
+    again = world.platform.erase(gone.wallet.keys.credential())
+    world.claims.check("asked again, the same certificate comes back", again == certificate)
+    with world.claims.refused(RefusalCode.CONSENT_MISSING, "the daughter asks for the forgotten once more"):
+        world.platform.release(agreed.request)
     held = world.platform.oracle.anchor(Kind.ERASURE).held
     if held is not None:
         world.claims.refusals[held.code.value] = world.claims.refusals.get(held.code.value, 0) + 1
@@ -92,32 +98,66 @@ def scan_for_canaries(world: World, agreed: Agreement) -> None:
     for wearer in world.wearers:
         everybody.add_all(wearer.secrets())
     for wearer in world.walkers[1:]:
-        for record in world.platform.vault.records.records_of(wearer.subject, [RecordKind.DAY]):
-            everybody.add(f"{wearer.name}: day record", record.opening.record)
-            everybody.add(f"{wearer.name}: salt", record.opening.salt)
-    check_control(everybody, world.walkers[1].secrets()[0][1])
-    chain = scan_ledger(world.places.url(), everybody)
-    files = scan_files([world.places.node], everybody)
-    found = len(chain.found) + len(files.found)
+        _add_days(world, everybody, wearer)
+    check_control(everybody, [data for _, data in world.walkers[1].secrets()], world.places.directory)
+    known = Canaries()
+    known.add("an anchored root", bytes(world.ledger.anchors()[0][4]))
+    chain, control = scan_ledger(world.places.url(), everybody), scan_ledger(world.places.url(), known)
+    files, in_files = scan_files([world.places.node], everybody), scan_files([world.places.node], known)
     world.claims.figures["canaries_watched_for"] = everybody.windows
-    world.claims.figures["ledger_scanned"] = (
-        f"{chain.places} blocks, {chain.scanned + files.scanned:,} bytes with the node's files"
+    scanned = f"{chain.places} blocks, {chain.scanned + files.scanned:,} bytes with the node's files"
+    world.claims.figures["ledger_scanned"] = scanned
+    world.claims.check(
+        "control: a root that is on the ledger is found there, and in the node's files",
+        bool(control.found) and bool(in_files.found),
     )
+    found = len(chain.found) + len(files.found)
     world.claims.check(f"canaries of {len(world.wearers)} people on the ledger: {found}", found == 0)
-    erased = _canaries_of(agreed.patient)
-    check_control(erased, agreed.patient.secrets()[0][1])
-    own = scan_files([world.places.vault, world.places.oracle, world.places.node], erased)
+    check_control(world.erased, [data for _, data in agreed.patient.secrets()], world.places.directory)
+    own = scan_files([world.places.vault, world.places.oracle, world.places.node], world.erased)
     world.claims.figures["canaries_found"] = found + len(own.found)
     world.claims.check(
-        f"canaries of the erased in {own.places} files of vault, oracle and node: {len(own.found)}", not own.found
+        f"canaries of the erased in {own.places} files of vault, oracle and node: {_list(own)}", not own.found
     )
-    stolen = scan_files([world.places.copy / "vault"], erased)
-    world.claims.check(
-        f"and in the {stolen.places} files of the vault's old copy: {len(stolen.found)}", not stolen.found
+    stolen = scan_files(
+        [world.places.copy / name for name in ("vault", "oracle", "node")], _without_handle(world, agreed)
     )
+    world.claims.check(f"and in the {stolen.places} files of their old copies: {_list(stolen)}", not stolen.found)
 
 
-def _canaries_of(wearer: Wearer) -> Canaries:
+def canaries_of(world: World, wearer: Wearer) -> Canaries:
+    """Everything that would give a wearer away: identity, pseudonym, credential, shoes, days, salts, signed minutes."""
     canaries = Canaries()
     canaries.add_all(wearer.secrets())
+    _add_days(world, canaries, wearer)
     return canaries
+
+
+def _add_days(world: World, canaries: Canaries, wearer: Wearer) -> None:
+    for record in world.platform.vault.records.records_of(wearer.subject, [RecordKind.DAY]):
+        canaries.add(f"{wearer.name}: day record", record.opening.record)
+        canaries.add(f"{wearer.name}: salt", record.opening.salt)
+    for shoe in (wearer.pair.left, wearer.pair.right):
+        if shoe.log.newest:
+            minute = next(iter(shoe.records(shoe.log.newest, shoe.log.newest)))
+            canaries.add(f"{wearer.name}: signature of a minute", minute[RECORD_SIZE:])
+
+
+def _without_handle(world: World, agreed: Agreement) -> Canaries:
+    """The canaries of the erased but the pseudonym: copies of the oracle's stores keep it as the handle to delete rows by.
+    It stands beside nothing that identifies, and what mapped it to a person does not open any more."""
+    canaries = Canaries()
+    pseudonym = bytes(agreed.patient.subject)
+    canaries.add_all((name, data) for name, data in agreed.patient.secrets() if data != pseudonym)
+    for shoe in (agreed.patient.pair.left, agreed.patient.pair.right):
+        for minute in shoe.records(shoe.log.oldest, shoe.log.newest):
+            canaries.add("signature of a minute", minute[RECORD_SIZE:])
+    return canaries
+
+
+def _signed(world: World, certificate: Certificate) -> bool:
+    return verify_certificate(world.platform.vault.certificates.public_key, certificate)
+
+
+def _list(report: Report) -> str:
+    return ", ".join(f"{name} in {', '.join(where)}" for name, where in sorted(report.found.items())) or "0"

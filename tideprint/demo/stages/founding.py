@@ -19,7 +19,10 @@ def start_node(world: World) -> None:
     founder = next(iter(world.cast.members.values())).address
     world.node.init([founder], CHAIN_ID)
     world.node.start()
-    world.claims.check("a fresh node seals blocks and answers", True)
+    status = world.node.status()
+    world.claims.check(
+        "a fresh node serves the chain of its genesis", status["chain_id"] == CHAIN_ID and status["ready"]
+    )
 
 
 def found(world: World) -> None:
@@ -37,7 +40,7 @@ def found(world: World) -> None:
     world.claims.figures["root_slot_on"] = f"{finding.file_system}: {remnants}"
     usurper = world.cast.redeemers["swimming pool"]
     coup = writes.SetRole(writes.Word(keccak(b"ORACLE")), Address(usurper.address), True)
-    with world.claims.refused("WRITE_REVERTED", "a stranger cannot decide for the council"):
+    with world.claims.refused("WRITE_REVERTED", "a stranger proposes to the council", "council: not a member"):
         world.ledger.write(writes.Propose(coup, writes.Word(world.random(32))), usurper)
 
 
