@@ -38,7 +38,8 @@ from node.store import Store
 from node.transactions import Transaction, decode
 
 log = logging.getLogger(__name__)
-DECODED_KEPT = 20_000
+DECODED_BYTES = 64 * 1024 * 1024
+"""Wire bytes of the checked transactions whose decoded form is kept until a block takes them."""
 REFUSED = 2
 ANCESTORS = 256
 
@@ -71,6 +72,7 @@ class Application:
         """Raises ConfigError GENESIS_MISMATCH when the store belongs to another chain."""
         self._genesis, self._store, self._executor = genesis, store, executor
         self._decoded: dict[bytes, Transaction] = {}
+        self._decoded_bytes = 0
         self._birth: _Outcome | None = None
         self._outcome: _Outcome | None = None
         self._head: _Head | None = None
@@ -99,6 +101,11 @@ class Application:
         """The last committed header. Raises StoreError STORE_EMPTY before genesis is committed."""
         return self._at_head().header
 
+    @property
+    def decoded_kept(self) -> int:
+        """Wire bytes of the transactions whose decoded form is kept at present."""
+        return self._decoded_bytes
+
     def info(self) -> Info:
         """The last committed height and hash."""
         return Info(-1, b"") if self._head is None else Info(self._head.header.number, self._head.header.hash)
@@ -121,6 +128,7 @@ class Application:
             head.permissions.check(tx)
         except TransactionRefused as refusal:
             return CheckResult(None, refusal)
+        self._keep_decoded(tx)
         return CheckResult(tx)
 
     def prepare_proposal(
@@ -178,7 +186,8 @@ class Application:
         self._birth = self._outcome = None
         self._head = self._head_at(last.block.header)
         for tx in last.block.transactions:
-            self._decoded.pop(tx.raw, None)
+            if self._decoded.pop(tx.raw, None) is not None:
+                self._decoded_bytes -= len(tx.raw)
         return last.block
 
     def query(self, path: str, data: bytes = b"") -> QueryResult:
@@ -226,13 +235,17 @@ class Application:
                 yield header.hash
 
     def _decode(self, raw: bytes) -> Transaction:
-        known = self._decoded.get(raw)
-        if known is None:
-            known = decode(raw)
-            if len(self._decoded) >= DECODED_KEPT:
-                self._decoded.clear()
-            self._decoded[raw] = known
-        return known
+        return self._decoded.get(raw) or decode(raw)
+
+    def _keep_decoded(self, tx: Transaction) -> None:
+        """Spare the next decoding of a transaction that passed every check."""
+        if tx.raw in self._decoded:
+            return
+        if self._decoded_bytes + len(tx.raw) > DECODED_BYTES:
+            self._decoded.clear()
+            self._decoded_bytes = 0
+        self._decoded[tx.raw] = tx
+        self._decoded_bytes += len(tx.raw)
 
     def _parent(self) -> Header:
         return self._birth.block.header if self._birth is not None else self._at_head().header

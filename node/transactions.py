@@ -6,6 +6,7 @@ here keeps blobs. Fees are expressed in the two caps of EIP-1559 for every type.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import rlp
 from coincurve import PublicKey
@@ -17,6 +18,10 @@ LEGACY, ACCESS_LIST, DYNAMIC_FEE, BLOB, SET_CODE = range(5)
 CURVE_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 MAX_NONCE = 2**64 - 2
 """EIP-2681: the last nonce a transaction may carry."""
+MAX_TRANSACTION_BYTES = 128 * 1024
+DEEPEST = 4
+"""Lists within lists in the fields of a transaction: the keys of an access list's entry are the innermost."""
+T = TypeVar("T")
 AccessList = tuple[tuple[bytes, tuple[int, ...]], ...]
 
 
@@ -117,8 +122,11 @@ def recover(digest: bytes, y_parity: int, r: int, s: int) -> bytes:
 def decode(raw: bytes, sender: bytes | None = None) -> Transaction:
     """The transaction in its wire form. `sender`, where already known, spares the recovery.
 
-    Raises TransactionRefused (TX_UNDECODABLE, TX_TYPE_UNSUPPORTED, CHAIN_ID_WRONG for one without replay protection).
+    Raises TransactionRefused (TX_TOO_LARGE, TX_UNDECODABLE, TX_TYPE_UNSUPPORTED, CHAIN_ID_WRONG for one without replay
+    protection).
     """
+    if len(raw) > MAX_TRANSACTION_BYTES:
+        raise TransactionRefused(Refused.TX_TOO_LARGE, f"oversized data: {len(raw)} > {MAX_TRANSACTION_BYTES}")
     if not raw:
         raise TransactionRefused(Refused.TX_UNDECODABLE, "empty transaction")
     if raw[0] >= 0xC0:
@@ -130,10 +138,32 @@ def decode(raw: bytes, sender: bytes | None = None) -> Transaction:
 
 def _decode_fields(raw: bytes, kind: int, payload: bytes, sender: bytes | None) -> Transaction:
     try:
+        _check_nesting(payload)
         fields = rlp.decode(payload)
         return _READERS[kind](raw, fields, sender)
     except (rlp.exceptions.RLPException, ValueError, TypeError, IndexError) as error:
         raise TransactionRefused(Refused.TX_UNDECODABLE, f"transaction cannot be decoded: {error}") from error
+
+
+def _check_nesting(payload: bytes) -> None:
+    """No list lies deeper than `DEEPEST`: the decoder recurses. Only headers are read; bad ones are the decoder's."""
+    at, ends = 0, [len(payload)]
+    while at < len(payload):
+        while at >= ends[-1] and len(ends) > 1:
+            ends.pop()
+        first = payload[at]
+        at += 1
+        long = first - (0xF7 if first > 0xF7 else 0xB7) if first > 0xF7 or 0xB7 < first < 0xC0 else 0
+        size = (
+            int.from_bytes(payload[at : at + long], "big") if long else max(0, first - (0xC0 if first > 0xBF else 0x80))
+        )
+        at += long
+        if first < 0xC0:
+            at += size
+        elif len(ends) > DEEPEST:
+            raise ValueError("lists are nested too deep")
+        else:
+            ends.append(at + size)
 
 
 def _int(field: bytes, bits: int = 256) -> int:
@@ -154,17 +184,23 @@ def _bytes(field: bytes) -> bytes:
     return field
 
 
+def _list(field: Sequence[T]) -> Sequence[T]:
+    if not isinstance(field, list):
+        raise ValueError("a list is expected")
+    return field
+
+
 def _access_list(field: Sequence[tuple[bytes, Sequence[bytes]]]) -> AccessList:
     entries = []
-    for address, keys in field:
-        if any(len(key) != 32 for key in keys):
+    for address, keys in _list(field):
+        if any(len(key) != 32 for key in _list(keys)):
             raise ValueError("a storage key has not 32 bytes")
         entries.append((_address(address), tuple(int.from_bytes(key, "big") for key in keys)))
     return tuple(entries)
 
 
 def _authorizations(field: Sequence[Sequence[bytes]]) -> tuple[Authorization, ...]:
-    if not field:
+    if not _list(field):
         raise ValueError("the authorization list is empty")
     return tuple(
         Authorization(_int(chain), _address(address), _int(nonce, 64), _int(parity, 8), _int(r), _int(s))

@@ -9,7 +9,6 @@ from node.errors import Refused, TransactionRefused
 from node.execution import Account
 from node.transactions import MAX_NONCE, Transaction, least_gas
 
-MAX_TRANSACTION_BYTES = 128 * 1024
 MAX_INITCODE_BYTES = 49_152
 """EIP-3860."""
 EMPTY_CODE = bytes.fromhex("c5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470")
@@ -23,8 +22,6 @@ def check_form(tx: Transaction, chain_id: int, gas_limit: int) -> None:
         raise TransactionRefused(
             Refused.CHAIN_ID_WRONG, f"invalid chain id: have {tx.chain_id}, want {chain_id}", "set the wallet's network"
         )
-    if len(tx.raw) > MAX_TRANSACTION_BYTES:
-        raise TransactionRefused(Refused.TX_TOO_LARGE, f"oversized data: {len(tx.raw)} > {MAX_TRANSACTION_BYTES}")
     if tx.is_creation and len(tx.data) > MAX_INITCODE_BYTES:
         raise TransactionRefused(
             Refused.INITCODE_TOO_LARGE, f"max initcode size exceeded: {len(tx.data)} > {MAX_INITCODE_BYTES}"
