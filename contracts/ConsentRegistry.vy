@@ -26,6 +26,7 @@ exports: (
     agreements.record_of,
     agreements.state_of,
     agreements.is_active,
+    agreements.is_used,
     agreements.consent_id,
     agreements.contract_id,
     typed_data.eip712Domain,
@@ -62,7 +63,6 @@ SUSPEND_TYPE: constant(bytes32) = keccak256("Suspend(bytes32 id,uint64 deadline)
 RESUME_TYPE: constant(bytes32) = keccak256("Resume(bytes32 id,uint64 deadline)")
 
 
-is_used: public(HashMap[address, bool])  # one-time signers
 spent: HashMap[bytes32, bool]  # digests of suspensions and resumptions, so that none is played again
 
 
@@ -81,7 +81,8 @@ def give(reference: bytes32, signer: address, starts: uint64, expires: uint64, s
     @return The consent's id, the digest that was signed.
     """
     id: bytes32 = agreements._consent_id(reference, signer, starts, expires)
-    self._use(signer)
+    assert agreements._state(id) != agreements.REVOKED, "consent: revoked"
+    agreements._use(signer)
     assert signatures._valid(signer, id, signature), "consent: signature"
     agreements._record(id, starts, expires, 0)
     log Given(id=id)
@@ -107,10 +108,11 @@ def conclude(
     """
     assert institution != patient and institution != family and patient != family, "consent: parties"
     id: bytes32 = agreements._contract_id(reference, institution, patient, family, starts, expires)
+    assert agreements._state(id) != agreements.REVOKED, "consent: revoked"
     if not institution.is_contract:
-        self._use(institution)
-    self._use(patient)
-    self._use(family)
+        agreements._use(institution)
+    agreements._use(patient)
+    agreements._use(family)
     assert signatures._valid(institution, id, institution_signature), "consent: institution signature"
     assert signatures._valid(patient, id, patient_signature), "consent: patient signature"
     assert signatures._valid(family, id, family_signature), "consent: family signature"
@@ -125,12 +127,12 @@ def revoke_consent(
 ):
     """
     @notice End a consent at once and for good, by its signer's signature over Revoke, or directly with an empty
-            signature.
+            signature. A consent that somebody keeps back ends too: it can no longer be given.
     @param deadline The last second at which the signature may be used.
     """
     id: bytes32 = agreements._consent_id(reference, signer, starts, expires)
     self._authorize(REVOKE_TYPE, id, signer, deadline, signature)
-    agreements._mark(id, agreements.REVOKED)
+    agreements._revoke(id, signer, starts, expires, 0)
     log Revoked(id=id)
 
 
@@ -147,12 +149,13 @@ def revoke_contract(
     signature: Bytes[65],
 ):
     """
-    @notice End a contract at once and for good, as `revoke_consent`, by patient or family.
+    @notice End a contract at once and for good, as `revoke_consent`, by patient or family; also one that was signed and
+            never concluded.
     """
     assert by == patient or by == family, "consent: not a party"
     id: bytes32 = agreements._contract_id(reference, institution, patient, family, starts, expires)
     self._authorize(REVOKE_TYPE, id, by, deadline, signature)
-    agreements._mark(id, agreements.REVOKED)
+    agreements._revoke(id, by, starts, expires, agreements.CONTRACT)
     log Revoked(id=id)
 
 
@@ -207,12 +210,6 @@ def declare_breach(id: bytes32):
     assert agreements._is_contract(id), "consent: not a contract"
     agreements._mark(id, agreements.BREACHED)
     log Breached(id=id)
-
-
-@internal
-def _use(signer: address):
-    assert not self.is_used[signer], "consent: signer used"
-    self.is_used[signer] = True
 
 
 @internal

@@ -3,8 +3,8 @@
 @title Agreements
 @license Apache-2.0
 @notice Consents and contracts as one word each under their EIP-712 digest: when they start and expire, and whether
-        they are suspended, revoked or breached. Revoked and breached are final; time alone makes an agreement active
-        or expired.
+        they are suspended, revoked or breached. Revoked and breached are final, and an agreement revoked before it was
+        recorded stays revoked; time alone makes an agreement active or expired.
 """
 
 from . import typed_data
@@ -30,6 +30,7 @@ CONTRACT: constant(uint256) = 1 << 136
 
 # @dev id -> starts (64 bits), expires (64), mark (8), contract (1)
 record_of: public(HashMap[bytes32, uint256])
+is_used: public(HashMap[address, bool])  # one-time signers
 
 
 @external
@@ -86,6 +87,24 @@ def _mark(id: bytes32, mark: uint8):
     assert state == PENDING or state == ACTIVE or state == SUSPENDED, "consent: ended"
     unmarked: uint256 = self.record_of[id] & ~(convert(255, uint256) << 128)
     self.record_of[id] = unmarked | (convert(mark, uint256) << 128)
+
+
+@internal
+def _revoke(id: bytes32, by: address, starts: uint64, expires: uint64, kind: uint256):
+    # @dev An unknown id was signed and kept back: stored as revoked, nobody can record it any more. Under a used signer
+    #      it was misnamed, and to call it revoked would leave the real one in effect. Only who revokes is used up.
+    if self._state(id) != UNKNOWN:
+        self._mark(id, REVOKED)
+        return
+    self._use(by)
+    mark: uint256 = convert(REVOKED, uint256) << 128
+    self.record_of[id] = convert(starts, uint256) | (convert(expires, uint256) << 64) | mark | kind
+
+
+@internal
+def _use(signer: address):
+    assert not self.is_used[signer], "consent: signer used"
+    self.is_used[signer] = True
 
 
 @internal

@@ -1,4 +1,6 @@
-"""ConsentRegistry against a model: active means begun, not over, not suspended, not ended; an end is an end."""
+"""ConsentRegistry against a model: active means begun, not over, not suspended, not ended; an end is an end.
+
+What is signed may be kept back and recorded later or never; revoked meanwhile, it is never recorded."""
 
 from dataclasses import asdict, dataclass, field
 
@@ -21,12 +23,15 @@ class Agreement:
 
     made: Consent | Contract
     names: tuple[str, ...]
+    recorded: bool = False
     mark: State = State.NONE
     history: list[State] = field(default_factory=list)
 
     def state(self) -> State:
         if self.mark in (State.REVOKED, State.BREACHED):
             return self.mark
+        if not self.recorded:
+            return State.NONE
         if now() >= self.made.expires:
             return State.EXPIRED
         if self.mark is State.SUSPENDED:
@@ -69,8 +74,14 @@ class ConsentMachine(RuleBasedStateMachine):
             return str(error.stack_trace[0].dev_reason or error)
         return ""
 
-    @rule(target=agreements, starts=st.integers(-5, 15), term=st.integers(1, 40), three=st.booleans())
-    def agree(self, starts: int, term: int, three: bool) -> Agreement:
+    @rule(
+        target=agreements,
+        starts=st.integers(-5, 15),
+        term=st.integers(1, 40),
+        three=st.booleans(),
+        kept_back=st.sampled_from([False, False, True]),
+    )
+    def agree(self, starts: int, term: int, three: bool, kept_back: bool) -> Agreement:
         number = len(self.known)
         begin = now() + starts
         end = max(begin + term, now() + 1)
@@ -78,20 +89,30 @@ class ConsentMachine(RuleBasedStateMachine):
             names = tuple(f"{party} {number}" for party in ("institution", "patient", "family"))
             institution, patient, family = map(account, names)
             made: Consent | Contract = Contract(keccak(b"terms"), institution, patient, family, begin, end)
-            self.house.consents.conclude(*asdict(made).values(), *(self.sign(name, made) for name in names))
         else:
             names = (f"patient {number}",)
             made = Consent(keccak(b"terms"), account(names[0]), begin, end)
-            self.house.consents.give(*asdict(made).values(), self.sign(names[0], made))
         agreement = Agreement(made, names)
         self.known.append(agreement)
+        if not kept_back:
+            self.record(agreement)
         return agreement
 
     @rule(agreement=agreements)
-    def agree_again(self, agreement: Agreement) -> None:
-        with boa.reverts("consent: signer used"):
-            signatures = [self.sign(name, agreement.made) for name in agreement.names]
-            call = self.house.consents.give if len(signatures) == 1 else self.house.consents.conclude
+    def record(self, agreement: Agreement) -> None:
+        signatures = [self.sign(name, agreement.made) for name in agreement.names]
+        call = self.house.consents.give if len(signatures) == 1 else self.house.consents.conclude
+        if agreement.mark is State.REVOKED:
+            reason = "consent: revoked"
+        elif agreement.recorded:
+            reason = "consent: signer used"
+        elif now() >= agreement.made.expires:
+            reason = "consent: expired"
+        else:
+            call(*asdict(agreement.made).values(), *signatures)
+            agreement.recorded = True
+            return
+        with boa.reverts(reason):
             call(*asdict(agreement.made).values(), *signatures)
 
     @rule(agreement=agreements, party=st.integers(0, 2))
@@ -139,6 +160,8 @@ class ConsentMachine(RuleBasedStateMachine):
             state = agreement.state()
             assert self.house.consents.state_of(self.id(agreement)) == state
             assert self.house.consents.is_active(self.id(agreement)) == (state is State.ACTIVE)
+            touched = agreement.recorded or agreement.mark is State.REVOKED
+            assert any(self.house.consents.is_used(account(name)) for name in agreement.names) == touched
             agreement.history.append(state)
             ends = [one for one in agreement.history if one in (State.EXPIRED, State.REVOKED, State.BREACHED)]
             assert len(set(ends)) <= 1

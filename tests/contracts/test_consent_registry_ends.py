@@ -1,13 +1,14 @@
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import boa
 import pytest
 from eth_hash.auto import keccak
 
 from protocol.agreements import AgreementState as State
-from protocol.typed_data import Suspend
+from protocol.typed_data import Suspend, digest_of
 from tests.contracts.agreements import (
     DAY,
+    PARTIES,
     conclude,
     consent,
     contract,
@@ -34,7 +35,7 @@ def test_a_patient_revokes_a_consent_by_signature_or_directly(house: House) -> N
             assert state(house, id) is State.REVOKED
             with boa.reverts("consent: ended"):
                 revoke_consent(house, made)
-            with boa.reverts("consent: signer used"):
+            with boa.reverts("consent: revoked"):
                 give(house, made)
             boa.env.time_travel(2 * DAY)
             assert state(house, id) is State.REVOKED
@@ -67,11 +68,76 @@ def test_a_revocation_after_its_deadline_is_refused(house: House) -> None:
     revoke_consent(house, made, deadline=now())
 
 
-def test_what_was_never_given_cannot_be_revoked(house: House) -> None:
-    with boa.reverts("consent: unknown"):
-        revoke_consent(house, consent())
-    with boa.reverts("consent: unknown"):
-        revoke_contract(house, contract(), "patient")
+@pytest.mark.parametrize("direct", [False, True])
+def test_a_consent_kept_back_is_revoked_for_good(house: House, direct: bool) -> None:
+    made = consent(expires=now() + 300 * DAY)
+    id = digest_of(house.consent_domain, made)
+    if direct:
+        house.consents.revoke_consent(*asdict(made).values(), 0, b"", sender=made.signer)
+    else:
+        revoke_consent(house, made)
+    assert events(house.consents) == [("Revoked", {"id": id})]
+    for _ in range(2):
+        assert state(house, id) is State.REVOKED
+        with boa.reverts("consent: revoked"):
+            give(house, made)
+        with boa.reverts("consent: ended"):
+            revoke_consent(house, made)
+        with boa.reverts("consent: signer used"):
+            give(house, replace(made, reference=keccak(b"other terms")))
+        boa.env.time_travel(200 * DAY)
+    assert house.consents.record_of(id) == made.starts | made.expires << 64 | State.REVOKED << 128
+
+
+@pytest.mark.parametrize("by", ["patient", "family"])
+@pytest.mark.parametrize("direct", [False, True])
+def test_a_contract_kept_back_is_revoked_for_good(house: House, by: str, direct: bool) -> None:
+    made = contract(expires=now() + 300 * DAY)
+    id = digest_of(house.consent_domain, made)
+    if direct:
+        house.consents.revoke_contract(*asdict(made).values(), account(by), 0, b"", sender=account(by))
+    else:
+        revoke_contract(house, made, by)
+    assert events(house.consents) == [("Revoked", {"id": id})]
+    assert [party for party in PARTIES if house.consents.is_used(account(party))] == [by]
+    boa.env.time_travel(200 * DAY)
+    assert state(house, id) is State.REVOKED
+    with boa.reverts("consent: revoked"):
+        conclude(house, made)
+    with boa.reverts("consent: signer used"):
+        conclude(house, replace(made, reference=keccak(b"other terms")))
+    for call in (lambda: suspend(house, made), lambda: revoke_contract(house, made, "patient")):
+        with boa.reverts("consent: ended"):
+            call()
+    with boa.reverts("consent: not suspended"):
+        resume(house, made)
+    with boa.reverts("consent: ended"):
+        house.decide(house.consents, "declare_breach", id)
+
+
+def test_nobody_else_revokes_what_is_kept_back(house: House) -> None:
+    for stranger in ("institution", "family", "stranger"):
+        with boa.reverts("consent: signature"):
+            revoke_consent(house, consent(), stranger)
+        with boa.reverts("consent: signature"):
+            house.consents.revoke_consent(*asdict(consent()).values(), 2**64 - 1, b"", sender=account(stranger))
+    for stranger in ("institution", "stranger"):
+        with boa.reverts("consent: not a party"):
+            revoke_contract(house, contract(), stranger)
+        with boa.reverts("consent: signature"):
+            revoke_contract(house, contract(), "family", signer=stranger)
+    with boa.reverts("consent: late"):
+        revoke_consent(house, consent(), deadline=now() - 1)
+    give(house, consent())
+
+
+def test_a_revocation_that_misnames_an_agreement_is_refused(house: House) -> None:
+    """Taken for one that was kept back, it would leave the agreement that was meant in effect."""
+    made = consent()
+    id = give(house, made)
+    with boa.reverts("consent: signer used"):
+        revoke_consent(house, replace(made, expires=made.expires + 1))
+    assert state(house, id) is State.ACTIVE
 
 
 @pytest.mark.parametrize("by", ["patient", "family"])
