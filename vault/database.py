@@ -95,8 +95,16 @@ class Database:
                 raise
 
     def checkpoint(self) -> None:
-        """Move the write-ahead log into the file and truncate it, so that overwritten bytes are gone from both."""
-        self.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+        """Move the write-ahead log into the file and truncate it, so that overwritten bytes are gone from both.
+
+        Raises `DATABASE_BUSY` if they are not: a reader elsewhere holds the log, or it is not empty afterwards.
+        """
+        log = self.path.with_name(f"{self.path.name}-wal")
+        with self.lock:
+            busy = self.rows("PRAGMA wal_checkpoint(TRUNCATE)")[0][0]
+            if busy or (log.exists() and log.stat().st_size):
+                hint = "end what else has it open, then repeat; nothing is certified before"
+                raise StoreUnavailable("DATABASE_BUSY", f"the write-ahead log of {self.path.name} stays", hint)
 
     def close(self) -> None:
         """Close the connection; a second call does nothing."""

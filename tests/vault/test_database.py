@@ -91,6 +91,34 @@ def test_a_cut_file_says_so_when_it_is_read(path: Path) -> None:
         Database(path, "").rows("SELECT * FROM item")
 
 
+def test_a_checkpoint_empties_the_log(path: Path) -> None:
+    database = filled(path, 40)
+    log = path.with_name("items.db-wal")
+    assert log.stat().st_size
+    database.checkpoint()
+    assert not log.stat().st_size
+    database.close()
+
+
+def test_a_checkpoint_that_a_reader_keeps_from_the_log_says_so(path: Path) -> None:
+    database = filled(path, 40)
+    database.execute("PRAGMA busy_timeout = 20")
+    database.execute("UPDATE item SET text = 'a secret to be overwritten' WHERE id = 7")
+    reader = sqlite3.connect(path, isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM item").fetchone()
+    database.execute("DELETE FROM item WHERE id = 7")
+    log = path.with_name("items.db-wal")
+    assert b"a secret to be overwritten" in log.read_bytes()
+    with pytest.raises(StoreUnavailable, match="DATABASE_BUSY"):
+        database.checkpoint()
+    reader.close()
+    database.checkpoint()
+    assert not log.stat().st_size
+    assert b"a secret to be overwritten" not in path.read_bytes()
+    database.close()
+
+
 @pytest.mark.parametrize(
     ("text", "code"),
     [
