@@ -9,7 +9,7 @@ Threads: `check_tx` from one thread; preparing, judging, finalizing and committi
 
 import json
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from node.addresses import checksummed
@@ -135,15 +135,10 @@ class Application:
         self, slot: Slot, candidates: Sequence[bytes], in_time: Callable[[], bool] = lambda: True
     ) -> Prepared:
         """Choose from the candidates, in their order, what can run; stop when `in_time` says so."""
-        undecodable: list[tuple[bytes, TransactionRefused]] = []
-        decoded = []
-        for raw in candidates:
-            try:
-                decoded.append(self._decode(raw))
-            except TransactionRefused as refusal:
-                undecodable.append((raw, refusal))
         environment, nodes, run, permissions = self._open(slot)
-        done = fill(run, permissions, decoded, self._genesis.chain_id, self._genesis.gas_limit, in_time)
+        done = fill(
+            run, permissions, self._decodable(candidates), self._genesis.chain_id, self._genesis.gas_limit, in_time
+        )
         proposal = Proposal(slot, tuple(tx.raw for tx in done.included))
         results = tuple(_result(receipt) for receipt in done.receipts)
         root = run.close()
@@ -206,6 +201,10 @@ class Application:
         """The account at the head; for the thread of `check_tx`."""
         return self._at_head().view.account(address)
 
+    def is_trusted(self, address: bytes) -> bool:
+        """Is this a member or role holder at the head? For the thread of `check_tx`."""
+        return self._at_head().permissions.is_trusted(address)
+
     def view(self, header: Header) -> StateView:
         """A fresh view of the state after a block."""
         return self._executor.view(self.environment(header), header.state_root, Overlay(self._store.node))
@@ -236,6 +235,14 @@ class Application:
 
     def _decode(self, raw: bytes) -> Transaction:
         return self._decoded.get(raw) or decode(raw)
+
+    def _decodable(self, candidates: Iterable[bytes]) -> Iterator[Transaction]:
+        """Decode one by one, as they are asked for: it counts into the time of a block."""
+        for raw in candidates:
+            try:
+                yield self._decode(raw)
+            except TransactionRefused as refusal:
+                log.warning("candidate left out: %s", refusal)
 
     def _keep_decoded(self, tx: Transaction) -> None:
         """Spare the next decoding of a transaction that passed every check."""

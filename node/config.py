@@ -1,7 +1,7 @@
 """The node's settings: `node.toml` in its data directory. Nothing is read on import.
 
 http = "127.0.0.1:8545"      where JSON-RPC listens, HTTP and WebSocket on one port
-[sealing] heartbeat, work, clock_tolerance        [pool] capacity, per_sender
+[sealing] heartbeat, work, clock_tolerance        [pool] capacity, bytes, per_sender, lifetime
 [limits]  body_bytes, batch, log_blocks, log_results, filters, subscriptions, calls     [store] map_gib
 """
 
@@ -30,10 +30,12 @@ class Sealing:
 
 @dataclass(frozen=True, slots=True)
 class PoolLimits:
-    """Waiting transactions: in all, and beyond an account's nonce."""
+    """Waiting transactions: in all, their wire bytes, beyond an account's nonce, and how many seconds they may wait."""
 
     capacity: int = 20_000
+    bytes: int = 64 * 1024 * 1024
     per_sender: int = 4_096
+    lifetime: float = 600.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,8 @@ from node.transactions import created_address
 CHAIN_ID = 20_210_310
 GAS_LIMIT = 30_000_000
 EXTRA_DATA = b"tideprint"
+OPEN_SHARE = 8
+"""An account that is neither member nor role holder may ask for one part in so many of a block's gas."""
 _FIELDS = {"chain_id", "time", "gas_limit", "founders", "alloc"}
 
 
@@ -41,6 +43,11 @@ class Genesis:
     def council(self) -> bytes:
         """Where the Council will be: the first contract of the first founder."""
         return created_address(self.founders[0], 0)
+
+    @property
+    def open_gas_limit(self) -> int:
+        """The most gas that a transaction of an account without any role may ask for."""
+        return self.gas_limit // OPEN_SHARE
 
     def header(self, state_root: bytes) -> Header:
         """Block 0; its mix hash binds chain id and founders."""

@@ -3,17 +3,23 @@
 Rules. A nonce may lie at most `per_sender` above the account's. A transaction with the nonce of a waiting one
 replaces it only if both its fee caps are at least 10 % higher; with free gas both are zero, so the first one stays.
 When the pool is full, a transaction that could run now pushes out the youngest that waits behind a gap; otherwise it
-is refused. Order is arrival, except that a sender's transactions go by nonce. Not thread-safe: one thread owns it.
+is refused. A quarter of the room is kept for trusted senders (members and role holders), whose transactions also come
+first; among equals the order is arrival, except that a sender's transactions go by nonce. What has waited for
+`lifetime` seconds is forgotten. Not thread-safe: one thread owns it.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from heapq import heapify, heappop, heappush
+from heapq import heapify, heappop, heapreplace
+from itertools import takewhile
 
+from node.config import PoolLimits
 from node.errors import Refused, TransactionRefused
 from node.transactions import Transaction
 
 PRICE_BUMP_PERCENT = 10
+KEPT_FOR_TRUSTED = 4
+"""One part in so many of the pool's room."""
 NextNonce = Callable[[bytes], int]
 
 
@@ -21,17 +27,30 @@ NextNonce = Callable[[bytes], int]
 class _Entry:
     tx: Transaction
     arrival: int
+    since: float
+    trusted: bool
 
 
 class Pool:
-    """Waiting transactions. `next_nonce` tells an account's nonce at the head."""
+    """Waiting transactions.
 
-    def __init__(self, next_nonce: NextNonce, capacity: int, per_sender: int) -> None:
-        self._next_nonce = next_nonce
-        self._capacity, self._per_sender = capacity, per_sender
+    `next_nonce` tells an account's nonce at the head, `elapsed` the seconds of a clock that only rises, `trusted`
+    whether a sender is one for whom room is kept.
+    """
+
+    def __init__(
+        self,
+        next_nonce: NextNonce,
+        limits: PoolLimits,
+        elapsed: Callable[[], float],
+        trusted: Callable[[bytes], bool] = lambda _: False,
+    ) -> None:
+        self._next_nonce, self._limits, self._elapsed, self._trusted = next_nonce, limits, elapsed, trusted
         self._queues: dict[bytes, dict[int, _Entry]] = {}
-        self._by_hash: dict[bytes, Transaction] = {}
+        self._by_hash: dict[bytes, _Entry] = {}
+        self._nonces: dict[bytes, int] = {}
         self._arrivals = 0
+        self._bytes = 0
 
     def __len__(self) -> int:
         return len(self._by_hash)
@@ -41,7 +60,8 @@ class Pool:
 
     def get(self, transaction_hash: bytes) -> Transaction | None:
         """A waiting transaction."""
-        return self._by_hash.get(transaction_hash)
+        entry = self._by_hash.get(transaction_hash)
+        return None if entry is None else entry.tx
 
     def add(self, tx: Transaction) -> None:
         """Take a checked transaction in.
@@ -50,108 +70,142 @@ class Pool:
         """
         if tx.hash in self._by_hash:
             raise TransactionRefused(Refused.ALREADY_KNOWN, "already known")
-        nonce = self._next_nonce(tx.sender)
+        nonce = self._look_up(tx.sender)
         if tx.nonce < nonce:
             raise TransactionRefused(Refused.NONCE_TOO_LOW, f"nonce too low: next nonce {nonce}, tx nonce {tx.nonce}")
-        if tx.nonce >= nonce + self._per_sender:
+        if tx.nonce >= nonce + self._limits.per_sender:
             raise TransactionRefused(
                 Refused.NONCE_TOO_HIGH,
-                f"nonce too high: next nonce {nonce}, tx nonce {tx.nonce}, at most {self._per_sender} may wait",
+                f"nonce too high: next nonce {nonce}, tx nonce {tx.nonce}, at most {self._limits.per_sender} may wait",
                 "send the missing transactions first",
             )
+        entry = _Entry(tx, self._arrivals + 1, self._elapsed(), self._trusted(tx.sender))
         waiting = self._queues.get(tx.sender, {}).get(tx.nonce)
         if waiting is not None:
-            self._replace(waiting, tx)
-            return
-        if len(self._by_hash) >= self._capacity:
-            self._make_room(tx, nonce)
+            _check_better(waiting.tx, tx)
+            entry.arrival = waiting.arrival
+        self._make_room(entry, waiting)
+        if waiting is not None:
+            self.remove(waiting.tx.hash)
         self._arrivals += 1
-        self._queues.setdefault(tx.sender, {})[tx.nonce] = _Entry(tx, self._arrivals)
-        self._by_hash[tx.hash] = tx
+        self._nonces[tx.sender] = nonce
+        self._queues.setdefault(tx.sender, {})[tx.nonce] = entry
+        self._by_hash[tx.hash] = entry
+        self._bytes += len(tx.raw)
 
-    def _replace(self, waiting: _Entry, tx: Transaction) -> None:
-        old = waiting.tx
-        enough = all(
-            new > before and new * 100 >= before * (100 + PRICE_BUMP_PERCENT)
-            for new, before in ((tx.max_fee, old.max_fee), (tx.max_priority_fee, old.max_priority_fee))
-        )
-        if not enough:
-            raise TransactionRefused(
-                Refused.REPLACEMENT_UNDERPRICED,
-                "replacement transaction underpriced",
-                "wait for the transaction with this nonce, or offer both fees 10 % higher",
-            )
-        del self._by_hash[old.hash]
-        waiting.tx = tx
-        self._by_hash[tx.hash] = tx
-
-    def _make_room(self, tx: Transaction, nonce: int) -> None:
-        runnable = tx.nonce == self._first_gap(tx.sender, nonce)
-        gapped = [entry for _, entry in self._gapped()] if runnable else []
-        if not gapped:
+    def _make_room(self, entry: _Entry, waiting: _Entry | None) -> None:
+        """Push out what waits behind gaps, the youngest first, as far as it must be; nothing if that is not enough."""
+        share = KEPT_FOR_TRUSTED if entry.trusted else KEPT_FOR_TRUSTED - 1
+        count = len(self._by_hash) + (waiting is None) - self._limits.capacity * share // KEPT_FOR_TRUSTED
+        size = self._bytes + len(entry.tx.raw) - (0 if waiting is None else len(waiting.tx.raw))
+        size -= self._limits.bytes * share // KEPT_FOR_TRUSTED
+        if count <= 0 and size <= 0:
+            return
+        leaving: list[_Entry] = []
+        tx = entry.tx
+        if tx.nonce <= self._first_gap(tx.sender):
+            for gapped in sorted(self._gapped(), key=lambda one: one.arrival, reverse=True):
+                if (count > 0 or size > 0) and gapped.trusted <= entry.trusted:
+                    leaving.append(gapped)
+                    count, size = count - 1, size - len(gapped.tx.raw)
+        if count > 0 or size > 0:
             raise TransactionRefused(Refused.POOL_FULL, "txpool is full", "send it again after the next block")
-        self.remove(max(gapped, key=lambda entry: entry.arrival).tx.hash)
+        for gone in leaving:
+            self.remove(gone.tx.hash)
 
-    def _first_gap(self, sender: bytes, nonce: int) -> int:
+    def _look_up(self, sender: bytes) -> int:
+        """The account's nonce as it is now; remembered while something of the sender waits."""
+        nonce = self._next_nonce(sender)
+        if sender in self._queues:
+            self._nonces[sender] = nonce
+        return nonce
+
+    def _first_gap(self, sender: bytes) -> int:
         queue = self._queues.get(sender, {})
+        nonce = self._nonces[sender] if queue else self._next_nonce(sender)
         while nonce in queue:
             nonce += 1
         return nonce
 
-    def _gapped(self) -> Iterator[tuple[bytes, _Entry]]:
+    def _gapped(self) -> Iterator[_Entry]:
         for sender, queue in self._queues.items():
-            gap = self._first_gap(sender, self._next_nonce(sender))
-            yield from ((sender, entry) for nonce, entry in queue.items() if nonce > gap)
+            gap = self._first_gap(sender)
+            yield from (entry for nonce, entry in queue.items() if nonce > gap)
 
     def remove(self, transaction_hash: bytes) -> None:
         """Forget a transaction, known or not."""
-        tx = self._by_hash.pop(transaction_hash, None)
-        if tx is None:
+        entry = self._by_hash.pop(transaction_hash, None)
+        if entry is None:
             return
+        tx = entry.tx
+        self._bytes -= len(tx.raw)
         queue = self._queues[tx.sender]
         del queue[tx.nonce]
         if not queue:
-            del self._queues[tx.sender]
+            del self._queues[tx.sender], self._nonces[tx.sender]
 
-    def advance(self, senders: Sequence[bytes]) -> None:
-        """After a block: forget what is below the new nonces of these accounts."""
-        for sender in set(senders) & self._queues.keys():
-            nonce = self._next_nonce(sender)
+    def expire(self) -> int:
+        """Forget what has waited for too long; returns how many. Entries are kept in the order in which they came."""
+        limit = self._elapsed() - self._limits.lifetime
+        gone = list(takewhile(lambda transaction_hash: self._by_hash[transaction_hash].since <= limit, self._by_hash))
+        for transaction_hash in gone:
+            self.remove(transaction_hash)
+        return len(gone)
+
+    def advance(self, senders: Iterable[bytes] | None = None) -> None:
+        """After a block: forget what is below the new nonces of these accounts; None: of all."""
+        for sender in list(self._queues) if senders is None else set(senders) & self._queues.keys():
+            nonce = self._look_up(sender)
             for entry in [e for n, e in self._queues[sender].items() if n < nonce]:
                 self.remove(entry.tx.hash)
 
     def next_nonce(self, sender: bytes) -> int:
         """The nonce a wallet should use next: the account's, past what waits without a gap."""
-        return self._first_gap(sender, self._next_nonce(sender))
+        self._look_up(sender)
+        return self._first_gap(sender)
 
-    def candidates(self, most: int) -> list[Transaction]:
-        """Up to `most` transactions that could run now, in the order in which a block should take them."""
-        heads: list[tuple[int, bytes, int]] = []
+    def candidates(self) -> list[Transaction]:
+        """All transactions that could run now, in the order in which a block should take them: trusted ones first."""
+        heads: list[tuple[bool, int, bytes, int]] = []
         for sender, queue in self._queues.items():
-            entry = queue.get(nonce := self._next_nonce(sender))
+            entry = queue.get(nonce := self._nonces[sender])
             if entry is not None:
-                heads.append((entry.arrival, sender, nonce))
+                heads.append((not entry.trusted, entry.arrival, sender, nonce))
         heapify(heads)
         chosen: list[Transaction] = []
-        while heads and len(chosen) < most:
-            _, sender, nonce = heappop(heads)
+        while heads:
+            _, _, sender, nonce = heads[0]
             queue = self._queues[sender]
             chosen.append(queue[nonce].tx)
-            if nonce + 1 in queue:
-                heappush(heads, (queue[nonce + 1].arrival, sender, nonce + 1))
+            following = queue.get(nonce + 1)
+            if following is None:
+                heappop(heads)
+            else:
+                heapreplace(heads, (not following.trusted, following.arrival, sender, nonce + 1))
         return chosen
 
     @property
     def has_candidates(self) -> bool:
         """Could anything run now?"""
-        return any(self._next_nonce(sender) in queue for sender, queue in self._queues.items())
+        return any(self._nonces[sender] in queue for sender, queue in self._queues.items())
 
     def split(self) -> tuple[dict[bytes, list[Transaction]], dict[bytes, list[Transaction]]]:
         """(pending, queued) by sender, rising by nonce: what could run now and what waits behind a gap."""
         pending: dict[bytes, list[Transaction]] = {}
         queued: dict[bytes, list[Transaction]] = {}
         for sender, queue in self._queues.items():
-            gap = self._first_gap(sender, self._next_nonce(sender))
+            gap = self._first_gap(sender)
             for nonce in sorted(queue):
                 (pending if nonce < gap else queued).setdefault(sender, []).append(queue[nonce].tx)
         return pending, queued
+
+
+def _check_better(old: Transaction, new: Transaction) -> None:
+    """May `new` take the place of `old`? Raises TransactionRefused REPLACEMENT_UNDERPRICED."""
+    for after, before in ((new.max_fee, old.max_fee), (new.max_priority_fee, old.max_priority_fee)):
+        if after <= before or after * 100 < before * (100 + PRICE_BUMP_PERCENT):
+            raise TransactionRefused(
+                Refused.REPLACEMENT_UNDERPRICED,
+                "replacement transaction underpriced",
+                "wait for the transaction with this nonce, or offer both fees 10 % higher",
+            )

@@ -54,7 +54,10 @@ class Server:
             self._store.close()
             raise
         self.pool = Pool(
-            lambda sender: self.application.account(sender).nonce, config.pool.capacity, config.pool.per_sender
+            lambda sender: self.application.account(sender).nonce,
+            config.pool,
+            self._clock.elapsed,
+            self.application.is_trusted,
         )
         self._driver = SoloSealer(self.application, self.pool, self._clock, config.sealing, self._on_block)
         self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="reads")

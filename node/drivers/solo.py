@@ -23,7 +23,6 @@ from node.proposals import Block, Prepared, Slot
 
 log = logging.getLogger(__name__)
 INTERVAL = 1.0
-MOST_CANDIDATES = 5_000
 
 
 class ClockUntrusted(NodeError):
@@ -107,18 +106,28 @@ class SoloSealer:
     async def seal(self) -> Block:
         """Make one block of what waits, now. Raises ClockUntrusted, StoreError."""
         slot = self.next_slot()
-        candidates = [tx.raw for tx in self._pool.candidates(MOST_CANDIDATES)]
+        candidates = [tx.raw for tx in self._pool.candidates()]
         self._sealed_at = started = self._clock.elapsed()
         loop = asyncio.get_running_loop()
         prepared, block = await loop.run_in_executor(self._worker, self._make, slot, candidates, started)
+        self._clear(prepared, block)
+        self._on_block(block)
+        return block
+
+    def _clear(self, prepared: Prepared, block: Block) -> None:
+        """Take out of the pool what is done, what cannot be done, and what has waited for too long."""
         for tx, refusal in prepared.refused:
             log.warning("transaction 0x%s left the pool: %s", tx.hash.hex(), refusal)
             self._pool.remove(tx.hash)
         for tx in block.transactions:
             self._pool.remove(tx.hash)
-        self._pool.advance([tx.sender for tx in block.transactions])
-        self._on_block(block)
-        return block
+        if any(tx.authorizations for tx in block.transactions):
+            self._pool.advance()
+        else:
+            self._pool.advance([tx.sender for tx in (*block.transactions, *(tx for tx, _ in prepared.refused))])
+        expired = self._pool.expire()
+        if expired:
+            log.warning("%d transactions left the pool: they waited for too long", expired)
 
     def _make(self, slot: Slot, candidates: Sequence[bytes], started: float) -> tuple[Prepared, Block]:
         deadline = started + self._settings.work

@@ -1,6 +1,6 @@
 """Executing the transactions of a block under all rules: what may go in does, the rest is refused with its reason."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from node.errors import Refused, TransactionRefused
@@ -15,12 +15,11 @@ LEAST_TRANSACTION_GAS = 21_000
 
 @dataclass(slots=True)
 class Executed:
-    """What happened to the transactions of a block; `postponed` found no room and stay in the pool."""
+    """What happened to the transactions of a block; those in none of the lists found no room and stay in the pool."""
 
     included: list[Transaction] = field(default_factory=list)
     receipts: list[Receipt] = field(default_factory=list)
     refused: list[tuple[Transaction, TransactionRefused]] = field(default_factory=list)
-    postponed: list[Transaction] = field(default_factory=list)
 
 
 def admit(run: BlockRun, permissions: Permissions, tx: Transaction, chain_id: int, gas_limit: int) -> Receipt:
@@ -53,31 +52,30 @@ def _keep_only_a_council(run: BlockRun, permissions: Permissions) -> None:
 def fill(
     run: BlockRun,
     permissions: Permissions,
-    candidates: Sequence[Transaction],
+    candidates: Iterable[Transaction],
     chain_id: int,
     gas_limit: int,
     in_time: Callable[[], bool],
 ) -> Executed:
     """Take as many candidates as fit, in their order; each sender's must rise by nonce. Stops when `in_time` says no.
 
-    A sender whose transaction is refused or finds no room has its later ones postponed.
+    A sender whose transaction is refused or finds no room has its later ones postponed. What finds no room costs next
+    to nothing, so it does not keep smaller ones behind it from being reached.
     """
     done = Executed()
     blocked: set[bytes] = set()
-    for at, tx in enumerate(candidates):
-        if not in_time() or gas_limit - run.gas_used < LEAST_TRANSACTION_GAS:
-            done.postponed.extend(candidates[at:])
+    for tx in candidates:
+        room = gas_limit - run.gas_used
+        if room < LEAST_TRANSACTION_GAS or not in_time():
             break
-        if tx.sender in blocked:
-            done.postponed.append(tx)
+        if tx.sender in blocked or room < tx.gas <= gas_limit:
+            blocked.add(tx.sender)
             continue
         try:
             done.receipts.append(admit(run, permissions, tx, chain_id, gas_limit))
             done.included.append(tx)
         except TransactionRefused as refusal:
             blocked.add(tx.sender)
-            if refusal.refused in (Refused.BLOCK_GAS_EXCEEDED, Refused.NONCE_TOO_HIGH):
-                done.postponed.append(tx)
-            else:
+            if refusal.refused is not Refused.NONCE_TOO_HIGH:
                 done.refused.append((tx, refusal))
     return done

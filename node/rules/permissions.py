@@ -3,6 +3,9 @@
 Before there is a Council its founders may do everything and nobody else anything. The Council is the contract that the
 first founder creates with its first transaction; that transaction must create it and must succeed, since its address is
 fixed in genesis and no second chance comes. Whatever the Council does not clearly answer with true is refused.
+
+Gas being free, who may send to an open target only, and is neither member nor role holder, may ask for an eighth of a
+block's gas in one transaction.
 """
 
 from eth_hash.auto import keccak
@@ -16,6 +19,8 @@ CHECK_GAS = 1_000_000
 """Gas that one question to the Council may use."""
 MAY_DEPLOY = keccak(b"may_deploy(address)")[:4]
 MAY_SEND = keccak(b"may_send(address,address)")[:4]
+NOWHERE = bytes(20)
+"""No contract will ever be here, and the Council opens it to nobody: who may send here may send anywhere."""
 TRUE = (1).to_bytes(32, "big")
 
 
@@ -46,7 +51,7 @@ class Permissions:
         self._governed = None
 
     def check(self, tx: Transaction) -> None:
-        """Raises TransactionRefused: DEPLOY_FORBIDDEN, SEND_FORBIDDEN, COUNCIL_FIRST.
+        """Raises TransactionRefused: DEPLOY_FORBIDDEN, SEND_FORBIDDEN, COUNCIL_FIRST, GAS_OVER_OPEN_LIMIT.
 
         Setting code on accounts (type 4) counts as deploying, on top of sending.
         """
@@ -67,6 +72,12 @@ class Permissions:
                 Refused.SEND_FORBIDDEN,
                 f"permission denied: 0x{tx.sender.hex()} may not send to 0x{tx.to.hex()}",
                 "ask the Council for a role, or to open the target",
+            )
+        if tx.gas > self._genesis.open_gas_limit and not self.is_trusted(tx.sender):
+            raise TransactionRefused(
+                Refused.GAS_OVER_OPEN_LIMIT,
+                f"exceeds gas limit of accounts without a role: have {tx.gas}, limit {self._genesis.open_gas_limit}",
+                "lower the gas, or ask the Council for a role",
             )
 
     def founds_council(self, tx: Transaction) -> bool:
@@ -90,6 +101,10 @@ class Permissions:
     def may_send(self, account: bytes, target: bytes) -> bool:
         """May `account` send transactions to `target`?"""
         return self._allowed(MAY_SEND, account, target)
+
+    def is_trusted(self, account: bytes) -> bool:
+        """Is `account` a member or role holder (before the Council: a founder)?"""
+        return self.may_send(account, NOWHERE)
 
     def _allowed(self, selector: bytes, *addresses: bytes) -> bool:
         if not self.governed:

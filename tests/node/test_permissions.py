@@ -65,6 +65,24 @@ def test_the_council_gives_and_takes(governed: Chain) -> None:
     assert governed.refusal(sign(STRANGER, 0, SECOND.address)) == "SEND_FORBIDDEN"
 
 
+def test_who_holds_no_role_may_ask_for_an_eighth_of_a_block(governed: Chain) -> None:
+    """At the door, in a proposal, in a decided block; for an account that may send anywhere the block is the limit."""
+    council = governed.application.genesis.council
+    governed.seal(sign(FOUNDER, 1, council, data=call_data("set_target(address,bool)", NOBODY, True), gas=100_000))
+    share = governed.application.genesis.gas_limit // 8
+    greedy, modest = (sign(STRANGER, 0, NOBODY, gas=share + extra) for extra in (1, 0))
+    assert governed.refusal(greedy) == "GAS_OVER_OPEN_LIMIT"
+    assert governed.refusal(modest) == ""
+    assert governed.refusal(sign(FOUNDER, 2, NOBODY, gas=30_000_000)) == ""
+    verdict = governed.application.process_proposal(governed.next(greedy))
+    assert [refusal.code for refusal in verdict.refusals] == ["GAS_OVER_OPEN_LIMIT"]
+    finalized = governed.application.finalize_block(governed.next(greedy, sign(FOUNDER, 2)))
+    assert [result.code for result in finalized.results] == [2, 0]
+    assert governed.application.process_proposal(governed.next(modest)).accepted
+    assert governed.application.is_trusted(raw(FOUNDER))
+    assert not governed.application.is_trusted(raw(STRANGER))
+
+
 def test_a_permission_holds_from_the_next_transaction_of_the_same_block(governed: Chain) -> None:
     council = governed.application.genesis.council
     give = sign(FOUNDER, 1, council, data=call_data("set_sender(address,bool)", STRANGER.address, True), gas=100_000)

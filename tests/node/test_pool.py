@@ -1,11 +1,13 @@
 """The pool against its rules, and against a plain model."""
 
+from collections.abc import Collection
 from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from node.config import PoolLimits
 from node.errors import TransactionRefused
 from node.pool import Pool
 from node.transactions import Transaction, decode
@@ -20,9 +22,31 @@ def made(sender: int, nonce: int, fee: int = 0) -> Transaction:
     return replace(TEMPLATE, sender=bytes([sender]) * 20, nonce=nonce, hash=digest, max_fee=fee, max_priority_fee=fee)
 
 
-def pool(nonces: dict[int, int] | None = None, capacity: int = 100, per_sender: int = 16) -> Pool:
+class Seconds:
+    """A clock that is moved by hand."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def pool(
+    nonces: dict[int, int] | None = None,
+    capacity: int = 100,
+    per_sender: int = 16,
+    size: int = 1_000_000,
+    seconds: Seconds | None = None,
+    strangers: Collection[int] = (),
+) -> Pool:
     known = nonces if nonces is not None else {}
-    return Pool(lambda sender: known.get(sender[0], 0), capacity, per_sender)
+    return Pool(
+        lambda sender: known.get(sender[0], 0),
+        PoolLimits(capacity, size, per_sender, 600.0),
+        seconds or Seconds(),
+        lambda sender: sender[0] not in strangers,
+    )
 
 
 def refusal(waiting: Pool, tx: Transaction) -> str:
@@ -94,7 +118,7 @@ def test_advancing_forgets_what_is_done() -> None:
         waiting.add(made(1, nonce))
     nonces[1] = 2
     waiting.advance([bytes([1]) * 20])
-    assert [tx.nonce for tx in waiting.candidates(9)] == [2]
+    assert [tx.nonce for tx in waiting.candidates()] == [2]
     waiting.remove(made(1, 2).hash)
     waiting.remove(made(1, 2).hash)
     assert len(waiting) == 0
@@ -105,24 +129,20 @@ ACTION = st.tuples(st.integers(1, 4), st.integers(0, 8), st.integers(0, 3))
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(ACTION, max_size=40), st.dictionaries(st.integers(1, 4), st.integers(0, 4)), st.integers(1, 40))
-def test_candidates_are_what_a_block_could_run(
-    actions: list[tuple[int, int, int]], nonces: dict[int, int], most: int
-) -> None:
-    """Against a model: the accepted set; candidates rise by one from the account's nonce and are never too many."""
+@given(st.lists(ACTION, max_size=40), st.dictionaries(st.integers(1, 4), st.integers(0, 4)))
+def test_candidates_are_what_a_block_could_run(actions: list[tuple[int, int, int]], nonces: dict[int, int]) -> None:
+    """Against a model: the accepted set; candidates rise by one from the account's nonce."""
     waiting = pool(nonces, capacity=10, per_sender=6)
     accepted = [made(*action) for action in actions if refusal(waiting, made(*action)) == ""]
     assert len(waiting) <= 10
-    chosen = waiting.candidates(most)
-    assert len(chosen) <= most
+    chosen = waiting.candidates()
     expected = dict(nonces)
     for tx in chosen:
         assert tx in accepted
         assert tx.nonce == expected.get(tx.sender[0], 0)
         expected[tx.sender[0]] = tx.nonce + 1
-    if len(chosen) < most:
-        for sender in range(1, 5):
-            assert waiting.next_nonce(bytes([sender]) * 20) == expected.get(sender, 0)
+    for sender in range(1, 5):
+        assert waiting.next_nonce(bytes([sender]) * 20) == expected.get(sender, 0)
     pending, queued = waiting.split()
     assert sum(map(len, pending.values())) + sum(map(len, queued.values())) == len(waiting)
     assert waiting.has_candidates == bool(chosen)
@@ -134,6 +154,61 @@ def test_any_order_of_arrival_yields_every_transaction(order: list[Transaction])
     waiting = pool()
     for tx in order:
         waiting.add(tx)
-    chosen = waiting.candidates(100)
+    chosen = waiting.candidates()
     assert sorted(tx.hash for tx in chosen) == sorted(tx.hash for tx in order)
-    assert chosen == waiting.candidates(100)
+    assert chosen == waiting.candidates()
+
+
+def test_bytes_are_bounded_as_numbers_are() -> None:
+    size = len(TEMPLATE.raw)
+    waiting = pool(size=3 * size)
+    for tx in (made(1, 0), made(2, 3), made(3, 0)):
+        waiting.add(tx)
+    big = replace(made(4, 0), raw=bytes(3 * size))
+    assert refusal(waiting, big) == "POOL_FULL"
+    assert len(waiting) == 3
+    assert refusal(waiting, made(4, 0)) == ""
+    assert made(2, 3).hash not in waiting
+    waiting.remove(made(1, 0).hash)
+    assert refusal(waiting, made(5, 0)) == ""
+    assert refusal(waiting, made(6, 0)) == "POOL_FULL"
+
+
+def test_a_replacement_counts_only_what_it_adds() -> None:
+    size = len(TEMPLATE.raw)
+    waiting = pool(size=2 * size)
+    waiting.add(made(1, 0, 100))
+    waiting.add(made(2, 0))
+    assert refusal(waiting, replace(made(1, 0, 200), raw=bytes(size + 1))) == "POOL_FULL"
+    assert made(1, 0, 100).hash in waiting
+    assert refusal(waiting, made(1, 0, 200)) == ""
+    assert len(waiting) == 2
+
+
+def test_a_quarter_of_the_pool_is_for_the_trusted_who_come_first() -> None:
+    strangers = range(10, 30)
+    waiting = pool(capacity=8, strangers=strangers)
+    for sender in range(10, 16):
+        waiting.add(made(sender, 0))
+    assert refusal(waiting, made(16, 0)) == "POOL_FULL"
+    assert refusal(waiting, made(1, 0)) == refusal(waiting, made(2, 5)) == ""
+    assert refusal(waiting, made(17, 0)) == "POOL_FULL"
+    assert [tx.sender[0] for tx in waiting.candidates()] == [1, *range(10, 16)]
+
+
+def test_what_waited_for_too_long_is_forgotten() -> None:
+    seconds = Seconds()
+    waiting = pool(seconds=seconds)
+    waiting.add(made(1, 0))
+    waiting.add(made(2, 7, 100))
+    seconds.now = 300
+    waiting.add(made(3, 0))
+    waiting.add(made(2, 7, 200))
+    seconds.now = 599.9
+    assert waiting.expire() == 0
+    seconds.now = 600
+    assert waiting.expire() == 1
+    assert [tx.sender[0] for tx in waiting.candidates()] == [3]
+    seconds.now = 900
+    assert waiting.expire() == 2
+    assert len(waiting) == 0

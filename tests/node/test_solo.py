@@ -7,12 +7,25 @@ from pathlib import Path
 
 import pytest
 
-from node.config import Sealing
+from node.config import PoolLimits, Sealing
 from node.drivers.solo import ClockUntrusted, SoloSealer
 from node.errors import StoreError
 from node.pool import Pool
 from node.proposals import Block
-from tests.node.support import FOUNDER, SECOND, START, STRANGER, Chain, call_data, chain, council_creation, raw, sign
+from tests.node.support import (
+    FOUNDER,
+    NOBODY,
+    SECOND,
+    START,
+    STRANGER,
+    Chain,
+    account,
+    call_data,
+    chain,
+    council_creation,
+    raw,
+    sign,
+)
 
 
 class HandClock:
@@ -33,7 +46,12 @@ class Desk:
 
     def __init__(self, made: Chain, settings: Sealing) -> None:
         self.chain, self.clock, self.blocks = made, HandClock(), list[Block]()
-        self.pool = Pool(lambda sender: made.application.account(sender).nonce, 100, 64)
+        self.pool = Pool(
+            lambda sender: made.application.account(sender).nonce,
+            PoolLimits(100),
+            self.clock.elapsed,
+            made.application.is_trusted,
+        )
         self.sealer = SoloSealer(made.application, self.pool, self.clock, settings, self.blocks.append)
 
     def send(self, *transactions: bytes) -> None:
@@ -138,6 +156,34 @@ async def test_what_lost_its_permission_leaves_the_pool(desk: Desk, caplog: pyte
     assert [tx.sender for tx in block.transactions] == [raw(FOUNDER)]
     assert len(desk.pool) == 0
     assert "SEND_FORBIDDEN" in caplog.text
+
+
+async def test_what_waited_for_too_long_leaves_the_pool_with_a_block(desk: Desk) -> None:
+    desk.send(sign(FOUNDER, 5))
+    await desk.sealer.seal()
+    desk.clock.run += 600
+    assert len(desk.pool) == 1
+    await desk.sealer.seal()
+    assert len(desk.pool) == 0
+
+
+async def test_free_gas_does_not_keep_members_waiting(desk: Desk) -> None:
+    """Strangers who ask for all they may come after members, and do not hide smaller ones behind them."""
+    council = desk.chain.application.genesis.council
+    desk.send(council_creation())
+    await desk.sealer.seal()
+    opened = call_data("set_target(address,bool)", NOBODY, True)
+    desk.send(sign(FOUNDER, 1, council, data=opened, gas=100_000))
+    await desk.sealer.seal()
+    greedy = [account(f"greedy {n}") for n in range(30)]
+    data = b"\1" * 36_000
+    desk.send(*(sign(who, 0, NOBODY, gas=30_000_000 // 8, data=data) for who in greedy))
+    desk.send(sign(STRANGER, 0, NOBODY), sign(FOUNDER, 2))
+    block = await desk.sealer.seal()
+    assert block.transactions[0].sender == raw(FOUNDER)
+    assert block.transactions[-1].sender == raw(STRANGER)
+    assert len(block.transactions) < 30
+    assert len(desk.pool) == 32 - len(block.transactions)
 
 
 async def test_a_store_that_cannot_write_ends_the_node(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
