@@ -6,6 +6,8 @@
     closing, batches          sealing into the vault, one anchored root a day
     rewards, issuer           entitlements, and vouchers signed blindly
     sidecar                   `Oracle`, which composes them
+
+What files keep of a person is marked and sealed under a key that lies with the person (`sealing`).
 """
 
 from oracles.devices import EnrolledDevice

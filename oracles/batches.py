@@ -9,16 +9,13 @@ A built batch is written down before anybody is told of it, so after a crash the
 
 import secrets
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from oracles.database import Database
-from oracles.pending import PendingReference, RecordId, insert_pending
+from oracles.pending import PendingReference, PendingReferences, QueuedReference, RecordId
 from protocol.errors import RefusalCode
 from protocol.merkle import Tree
 from protocol.quantities import Day, Reference
 from protocol.references import REFERENCE_SIZE, Kind
-
-HASH_SIZE = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,45 +53,42 @@ class HeldBack:
 
 
 class BatchBuilder:
-    """Builds batches from the pending references in the spool's database."""
+    """Builds batches from the pending references of a spool."""
 
-    def __init__(self, database: Database, k_floor: int, entropy: Callable[[int], bytes] = secrets.token_bytes) -> None:
-        self._database = database
+    def __init__(
+        self, pending: PendingReferences, k_floor: int, entropy: Callable[[int], bytes] = secrets.token_bytes
+    ) -> None:
+        self._pending = pending
+        self._database = pending.database
         self._k_floor = k_floor
         self._entropy = entropy
 
     def add(self, references: Iterable[PendingReference]) -> None:
         """Queue references of any kind, durably; one that waits already is not queued twice."""
         with self._database.transaction() as write:
-            insert_pending(write, references)
+            self._pending.insert(write, references)
 
     def waiting(self, kind: Kind) -> tuple[int, int]:
         """How many references of a kind wait for a batch, and of how many subjects."""
-        sql = "SELECT count(*), count(DISTINCT subject) FROM pending WHERE kind = ? AND root IS NULL"
-        references, subjects = self._database.row(sql, (int(kind),))
-        return references, subjects
+        waiting = self._pending.waiting(kind)
+        return len(waiting), _subjects(waiting)
 
     def build(self, kind: Kind, epoch: Day) -> Batch | HeldBack | None:
         """A batch of everything of this kind that waits; None if nothing does."""
         with self._database.transaction() as write:
-            references, subjects = self.waiting(kind)
-            if not references:
+            waiting = self._pending.waiting(kind)
+            if not waiting:
                 return None
-            if subjects < self._k_floor:
-                return HeldBack(kind, epoch, subjects, self._k_floor)
-            sql = "SELECT reference, record_id FROM pending WHERE kind = ? AND root IS NULL"
-            rows = write.execute(sql, (int(kind),)).fetchall()
-            tree = self._padded([Reference(row[0]) for row in rows])
-            placed = tuple(PlacedReference(Reference(row[0]), row[1], tree.proof(Reference(row[0]))) for row in rows)
-            batch = Batch(kind, epoch, tree.root, len(placed), placed)
+            if _subjects(waiting) < self._k_floor:
+                return HeldBack(kind, epoch, _subjects(waiting), self._k_floor)
+            tree = self._padded([queued.reference for queued in waiting])
+            placed = [replace(queued, proof=tree.proof(queued.reference)) for queued in waiting]
+            batch = Batch(kind, epoch, tree.root, len(placed), tuple(_placed(queued) for queued in placed))
             write.execute(
                 "INSERT INTO batch (root, kind, epoch, count) VALUES (?, ?, ?, ?)",
                 (batch.root, int(kind), epoch, batch.count),
             )
-            write.executemany(
-                "UPDATE pending SET root = ?, proof = ? WHERE reference = ?",
-                [(batch.root, b"".join(item.proof), item.reference) for item in placed],
-            )
+            self._pending.place(write, batch.root, placed)
         return batch
 
     def unfinished(self, kind: Kind | None = None) -> list[Batch]:
@@ -103,7 +97,7 @@ class BatchBuilder:
             "SELECT root, kind, epoch, count, anchor FROM batch WHERE attached = 0 ORDER BY epoch"
         )
         batches = [
-            Batch(Kind(row[1]), Day(row[2]), row[0], row[3], self._placed(row[0]), anchor=row[4]) for row in rows
+            Batch(Kind(row[1]), Day(row[2]), row[0], row[3], self._placed_under(row[0]), anchor=row[4]) for row in rows
         ]
         return [batch for batch in batches if kind is None or batch.kind is kind]
 
@@ -114,8 +108,7 @@ class BatchBuilder:
 
     def attached(self, references: Iterable[Reference]) -> None:
         """The keeper has these proofs: forget the references."""
-        with self._database.transaction() as write:
-            write.executemany("DELETE FROM pending WHERE reference = ?", [(reference,) for reference in references])
+        self._pending.remove(references)
 
     def finish(self, root: bytes) -> None:
         """Nothing of this batch is left to do."""
@@ -127,10 +120,13 @@ class BatchBuilder:
         padding = [Reference(self._entropy(REFERENCE_SIZE)) for _ in range(size - len(references))]
         return Tree.of([*references, *padding])
 
-    def _placed(self, root: bytes) -> tuple[PlacedReference, ...]:
-        rows = self._database.rows("SELECT reference, record_id, proof FROM pending WHERE root = ?", (root,))
-        return tuple(PlacedReference(Reference(row[0]), row[1], _split(row[2])) for row in rows)
+    def _placed_under(self, root: bytes) -> tuple[PlacedReference, ...]:
+        return tuple(_placed(queued) for queued in self._pending.under(root))
 
 
-def _split(proof: bytes) -> tuple[bytes, ...]:
-    return tuple(proof[at : at + HASH_SIZE] for at in range(0, len(proof), HASH_SIZE))
+def _placed(queued: QueuedReference) -> PlacedReference:
+    return PlacedReference(queued.reference, queued.record_id, queued.proof)
+
+
+def _subjects(waiting: Iterable[QueuedReference]) -> int:
+    return len({queued.subject for queued in waiting if queued.subject})

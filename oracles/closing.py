@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from oracles.days import close
+from oracles.errors import SubjectGone
 from oracles.keeper import Draft, Receipt, RecordKeeper
 from oracles.pending import PendingReference, RecordId
 from oracles.refusals import Reason
@@ -85,8 +86,9 @@ class DayCloser:
         subjects = self._spool.subjects_on(day)
         report = DayReport(day)
         for at in range(0, len(subjects), GROUP):
-            group = [self._judge(subject, day) for subject in subjects[at : at + GROUP]]
-            report = _total(report, group, self._settle(group, day))
+            part = subjects[at : at + GROUP]
+            group = [judged for subject in part if (judged := self._judge(subject, day))]
+            report = _total(report, len(part), group, self._settle(group, day))
             if progress is not None:
                 progress(min(at + GROUP, len(subjects)), len(subjects))
         return report
@@ -102,10 +104,13 @@ class DayCloser:
             receipts = self._keeper.seal_many([Draft(subject, RecordKind.DAY, record.day, record.to_record())])
         self._spool.finish_sealing(subject, record.day, Origin.IMPORTED, _references(subject, receipts))
 
-    def _judge(self, subject: SubjectId, day: Day) -> _Judged:
-        outcome = close(
-            day, self._spool.waiting(subject, day), self._spool.refused(subject, day), self._rules.plausibility
-        )
+    def _judge(self, subject: SubjectId, day: Day) -> _Judged | None:
+        """None if the subject's key has gone since they were listed."""
+        try:
+            waiting, refused = self._spool.waiting(subject, day), self._spool.refused(subject, day)
+        except SubjectGone:
+            return None
+        outcome = close(day, waiting, refused, self._rules.plausibility)
         units = units_of(outcome.record, self._rules)
         drafts = [Draft(subject, kind, day, record) for kind, record in outcome.records]
         if units:
@@ -118,8 +123,11 @@ class DayCloser:
         fresh = [item for item in group if item.subject not in begun]
         done = set()
         for item, receipts in (*self._resume([i for i in group if i.subject in begun], day), *self._seal(fresh)):
-            self._rewards.pay(item.subject, day, item.units)
-            self._spool.finish_sealing(item.subject, day, Origin.ATTESTED, _references(item.subject, receipts))
+            try:
+                self._rewards.pay(item.subject, day, item.units)
+                self._spool.finish_sealing(item.subject, day, Origin.ATTESTED, _references(item.subject, receipts))
+            except SubjectGone:
+                continue
             done.add(item.subject)
         return done
 
@@ -171,7 +179,7 @@ def _reasons(item: _Judged) -> Counter[Reason]:
     return Counter(item.refused) + Counter([] if item.held is None else [item.held])
 
 
-def _total(report: DayReport, group: Sequence[_Judged], done: set[SubjectId]) -> DayReport:
+def _total(report: DayReport, listed: int, group: Sequence[_Judged], done: set[SubjectId]) -> DayReport:
     settled = [item for item in group if item.subject in done]
     return DayReport(
         day=report.day,
@@ -181,5 +189,5 @@ def _total(report: DayReport, group: Sequence[_Judged], done: set[SubjectId]) ->
         held=report.held + sum(item.held is not None for item in settled),
         refused_minutes=report.refused_minutes + sum(sum(item.refused.values()) for item in settled),
         reasons=Counter(report.reasons) + sum((_reasons(item) for item in settled), Counter()),
-        skipped=report.skipped + len(group) - len(settled),
+        skipped=report.skipped + listed - len(settled),
     )

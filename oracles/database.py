@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from oracles.errors import FileBusy
+
 
 class Database:
     """One connection for any thread; transactions run one after the other."""
@@ -17,6 +19,7 @@ class Database:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
         path.chmod(0o600)
+        self._log = path.with_name(f"{path.name}-wal")
         self._lock = threading.RLock()
         self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         for pragma in ("secure_delete=ON", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=2"):
@@ -46,12 +49,14 @@ class Database:
             return self._connection.execute(sql, values).fetchone()
 
     def scrub(self) -> None:
-        """Empty the write-ahead log, so that no deleted row survives in it."""
+        """Empty the write-ahead log, so that no deleted row survives in it. Raises `FileBusy` if that is impossible."""
         with self._lock:
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            busy, _, _ = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            if busy or (self._log.exists() and self._log.stat().st_size):
+                raise FileBusy
 
     def close(self) -> None:
-        """Scrub and close."""
+        """Close; the log is emptied if nobody else reads."""
         with self._lock:
-            self.scrub()
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self._connection.close()

@@ -16,7 +16,7 @@ from typing import Any
 from oracles.gait import gait_of_minutes
 from oracles.plausibility import TimedMinute, Verdicts, day_implausible, judge
 from oracles.refusals import Reason
-from oracles.spool import RefusedMinute, WaitingMinute
+from oracles.spooled import RefusedMinute, WaitingMinute
 from protocol.minutes import SIGNED_SIZE, Side
 from protocol.quantities import Day
 from protocol.records import DayRecord, Gait, Origin, RecordKind

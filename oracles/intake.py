@@ -16,7 +16,8 @@ from functools import lru_cache
 from oracles.clocks import ClockFit
 from oracles.devices import DeviceRegister, EnrolledDevice
 from oracles.refusals import INCIDENTS, Incident, Reason
-from oracles.spool import DeviceState, IntakeChanges, RefusedMinute, Spool, WaitingMinute
+from oracles.spool import Spool
+from oracles.spooled import DeviceState, IntakeChanges, RefusedMinute, WaitingMinute
 from protocol.calendar import day_of
 from protocol.minutes import (
     Algorithm,
@@ -58,20 +59,20 @@ class Intake:
 
         False if the shoe's clock contradicts earlier syncs: its minutes have no known time until it agrees again.
         """
-        known = self._spool.clock(shoe.device, boot)
+        known = self._spool.clock(shoe.subject, shoe.device, boot)
         fit = known.synchronised(shoe_ms, utc_ms) if known else ClockFit.at(boot, shoe_ms, utc_ms)
         self._spool.put_clock(shoe.device, shoe.subject, fit)
         return fit.trusted
 
-    def declare_gap(self, device: DeviceId, oldest: int) -> None:
+    def declare_gap(self, shoe: EnrolledDevice, oldest: int) -> None:
         """The shoe has proved (signed state) that `oldest` is the first record it still holds."""
-        state = self._spool.state(device)
+        state = self._spool.state(shoe.subject, shoe.device)
         if state is not None and oldest > state.sequence + 1:
-            self._spool.commit(IntakeChanges(states={device: replace(state, resumes_at=oldest)}))
+            self._spool.commit(IntakeChanges(states={shoe.device: replace(state, resumes_at=oldest)}))
 
     def next_sequence(self, shoe: EnrolledDevice) -> int:
         """From where the link should pull."""
-        state = self._spool.state(shoe.device)
+        state = self._spool.state(shoe.subject, shoe.device)
         return max(shoe.enrolled_sequence, state.sequence if state else 0) + 1
 
     def accept(
@@ -128,7 +129,7 @@ class _Batch:
         if record.side != shoe.side or record.pair != shoe.pair:
             self._refuse(shoe, record, minute, Reason.SIDE_MISMATCH, keep=False)
             return
-        state = self._state(device)
+        state = self._state(shoe)
         newest = max(shoe.enrolled_sequence, state.sequence if state else 0)
         if record.sequence <= newest:
             self._repeated(shoe, record, minute, state)
@@ -151,7 +152,7 @@ class _Batch:
         self, shoe: EnrolledDevice, record: MinuteRecord, minute: SignedMinute, state: DeviceState | None
     ) -> None:
         data = minute.to_bytes()
-        held = self._held(shoe.device, record.sequence)
+        held = self._held(shoe, record.sequence)
         newest = state is not None and state.sequence == record.sequence
         if data in held or (newest and state is not None and state.seen == hashlib.sha256(data).digest()):
             self._refuse(shoe, record, minute, Reason.REPLAY, keep=False)
@@ -165,7 +166,7 @@ class _Batch:
     def _fork(self, shoe: EnrolledDevice, record: MinuteRecord, minute: SignedMinute) -> None:
         """Never a choice between the two: the twin that waits is refused with it."""
         key = (shoe.device, record.sequence)
-        twin = self.changes.accepted.pop(key, None) or self._spool.waiting_minute(*key)
+        twin = self.changes.accepted.pop(key, None) or self._spool.waiting_minute(shoe.subject, *key)
         if twin is not None:
             self._kept[key].append(twin.minute)
             self.changes.refused.append(
@@ -176,7 +177,7 @@ class _Batch:
     def _next_in_chain(
         self, shoe: EnrolledDevice, record: MinuteRecord, minute: SignedMinute, state: DeviceState | None
     ) -> None:
-        fit = self._clock(shoe.device, record.boot)
+        fit = self._clock(shoe, record.boot)
         start = fit.utc_of(record.start_ms) if fit is not None and fit.trusted else None
         reason = self._wrong_time(record, state, start) or _not_walking(record)
         if reason is None and start is not None:
@@ -235,9 +236,9 @@ class _Batch:
             day = Day(day + 1)
         return day
 
-    def _held(self, device: DeviceId, sequence: int) -> list[bytes]:
-        waiting = self.changes.accepted.get((device, sequence))
-        known = self._spool.held(device, sequence) + self._kept[device, sequence]
+    def _held(self, shoe: EnrolledDevice, sequence: int) -> list[bytes]:
+        waiting = self.changes.accepted.get((shoe.device, sequence))
+        known = self._spool.held(shoe.subject, shoe.device, sequence) + self._kept[shoe.device, sequence]
         return known if waiting is None else [*known, waiting.minute]
 
     def _shoe(self, device: DeviceId) -> EnrolledDevice | None:
@@ -245,15 +246,16 @@ class _Batch:
             self._shoes[device] = self._register.find(device)
         return self._shoes[device]
 
-    def _state(self, device: DeviceId) -> DeviceState | None:
-        if device not in self._states:
-            self._states[device] = self._spool.state(device)
-        return self._states[device]
+    def _state(self, shoe: EnrolledDevice) -> DeviceState | None:
+        if shoe.device not in self._states:
+            self._states[shoe.device] = self._spool.state(shoe.subject, shoe.device)
+        return self._states[shoe.device]
 
-    def _clock(self, device: DeviceId, boot: int) -> ClockFit | None:
-        if (device, boot) not in self._clocks:
-            self._clocks[device, boot] = self._spool.clock(device, boot)
-        return self._clocks[device, boot]
+    def _clock(self, shoe: EnrolledDevice, boot: int) -> ClockFit | None:
+        key = (shoe.device, boot)
+        if key not in self._clocks:
+            self._clocks[key] = self._spool.clock(shoe.subject, *key)
+        return self._clocks[key]
 
     def _is_frozen(self, day: Day) -> bool:
         if day not in self._frozen:

@@ -29,7 +29,7 @@ async def pull_shoe(
     clock = await read_boot_clock(link, now_ms)
     now = now_ms()
     intake.synchronise(shoe, clock.boot, now - clock.began_at_ms, now)
-    intake.declare_gap(shoe.device, proof.state.oldest)
+    intake.declare_gap(shoe, proof.state.oldest)
     records = [record async for record in link.pull(intake.next_sequence(shoe))]
     report = intake.accept(register, records, Seconds(now_ms() // 1_000))
     acknowledged = report.acknowledged.get(shoe.device)

@@ -1,23 +1,31 @@
 """The shoes an oracle knows: key, side, pair and whose pseudonym. A store of the erasure register.
 
-Who the pseudonym is, only the identity store of the vault can say.
+Whose shoe a device id is, and who the pseudonym is, only the identity store of the vault can say: here a shoe is found
+by a mark, and what is known of it is sealed, both under its wearer's key (see `oracles.sealing`).
+
+    sealed   side(1) ‖ pair(8) ‖ enrolled sequence(8, big-endian) ‖ public key (65 or 32 bytes)
 """
 
+import struct
+from collections.abc import Callable
 from pathlib import Path
 
 from oracles.database import Database
 from oracles.devices import EnrolledDevice
-from oracles.errors import OracleError
+from oracles.errors import OracleError, SubjectGone
+from oracles.sealing import SubjectSeal
 from protocol.minutes import Side, public_key_of
 from protocol.quantities import DeviceId, SubjectId
 
+SubjectOf = Callable[[DeviceId], SubjectId | None]
+"""Who wears a device, if anybody enrolled does."""
+
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS device (
-    device BLOB PRIMARY KEY, public_key BLOB NOT NULL, side INTEGER NOT NULL, pair BLOB NOT NULL,
-    subject BLOB NOT NULL, enrolled_sequence INTEGER NOT NULL) WITHOUT ROWID;
+    shoe BLOB PRIMARY KEY, subject BLOB NOT NULL, sealed BLOB NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS device_subject ON device (subject);
 """
-_COLUMNS = "device, public_key, side, pair, subject, enrolled_sequence"
+_FIXED = struct.Struct(">B8sQ")
 
 
 class ShoeRegister:
@@ -25,28 +33,45 @@ class ShoeRegister:
 
     name = "shoe-register"
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, seal: SubjectSeal, subject_of: SubjectOf) -> None:
         self._database = Database(path, _SCHEMA)
+        self._seal = seal
+        self._subject_of = subject_of
 
     def enroll(self, shoe: EnrolledDevice) -> None:
-        """Remember a shoe, durably. Raises `DEVICE_ENROLLED` or `DEVICE_KEY_INVALID`."""
+        """Remember a shoe, durably. Raises `DEVICE_ENROLLED`, `DEVICE_UNKNOWN`, `DEVICE_KEY_INVALID`, `KEY_ERASED`."""
         public_key_of(shoe.public_key)
+        owner = self._subject_of(shoe.device)
+        if owner is None:
+            raise OracleError("DEVICE_UNKNOWN", "nobody enrolled wears this shoe", "give it to its wearer first")
+        mark = self._mark(shoe.subject, shoe.device)
+        plain = _FIXED.pack(int(shoe.side), shoe.pair, shoe.enrolled_sequence) + shoe.public_key
         with self._database.transaction() as connection:
-            if connection.execute("SELECT 1 FROM device WHERE device = ?", (shoe.device,)).fetchone():
+            known = connection.execute("SELECT 1 FROM device WHERE shoe = ?", (mark,)).fetchone()
+            if known or owner != shoe.subject:
                 raise OracleError("DEVICE_ENROLLED", "this shoe belongs to somebody already", "release it there first")
-            row = (shoe.device, shoe.public_key, int(shoe.side), shoe.pair, shoe.subject, shoe.enrolled_sequence)
-            connection.execute(f"INSERT INTO device({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)", row)  # noqa: S608
+            row = (mark, shoe.subject, self._seal.seal(shoe.subject, plain, mark))
+            connection.execute("INSERT INTO device VALUES (?, ?, ?)", row)
 
     def find(self, device: DeviceId) -> EnrolledDevice | None:
-        """The enrolled shoe, or None."""
-        row = self._database.row(f"SELECT {_COLUMNS} FROM device WHERE device = ?", (device,))  # noqa: S608
-        if row is None:
+        """The enrolled shoe, or None; also None as soon as its wearer's key is erased."""
+        subject = self._subject_of(device)
+        if subject is None:
             return None
-        found, key, side, pair, subject, sequence = row
-        return EnrolledDevice(DeviceId(found), key, Side(side), pair, SubjectId(subject), sequence)
+        try:
+            mark = self._mark(subject, device)
+            row = self._database.row("SELECT sealed FROM device WHERE shoe = ?", (mark,))
+            plain = None if row is None else self._seal.open(subject, row[0], mark)
+        except SubjectGone:
+            return None
+        if plain is None:
+            return None
+        side, pair, sequence = _FIXED.unpack_from(plain)
+        return EnrolledDevice(device, plain[_FIXED.size :], Side(side), pair, subject, sequence)
 
     def erase(self, subject: SubjectId) -> int:
-        """Forget a subject's shoes; returns how many."""
+        """Forget a subject's shoes; returns how many. Raises `STORE_BUSY`."""
+        self._seal.forget(subject)
         with self._database.transaction() as connection:
             count = connection.execute("DELETE FROM device WHERE subject = ?", (subject,)).rowcount
         self._database.scrub()
@@ -59,3 +84,6 @@ class ShoeRegister:
     def close(self) -> None:
         """Close the file."""
         self._database.close()
+
+    def _mark(self, subject: SubjectId, device: DeviceId) -> bytes:
+        return self._seal.mark(subject, b"register/device/" + device)

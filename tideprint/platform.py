@@ -21,6 +21,7 @@ from oracles.ledger import Ledger as IssuanceLedger
 from oracles.pending import PendingReference
 from oracles.register import ShoeRegister
 from oracles.rewards import Rewards
+from oracles.sealing import ErasableSeal
 from oracles.series_keys import WRAPPING_KEY_SIZE, SeriesKeys
 from oracles.sidecar import Oracle, OracleParts
 from oracles.spool import Spool
@@ -168,9 +169,10 @@ class Platform:
     def _open_oracle(self, oracle: LocalAccount, custodian: LocalAccount) -> None:
         """The oracle and its stores."""
         self.places.oracle.mkdir(mode=0o700, exist_ok=True)
-        self.spool = Spool(self.places.oracle / "spool.db")
-        self.shoes = ShoeRegister(self.places.oracle / "shoes.db")
-        issuance = IssuanceLedger(self.places.oracle / "issuance.db")
+        seal = ErasableSeal(self.vault.tag_key_of)
+        self.spool = Spool(self.places.oracle / "spool.db", seal)
+        self.shoes = ShoeRegister(self.places.oracle / "shoes.db", seal, self.vault.identity.subject_of_device)
+        issuance = IssuanceLedger(self.places.oracle / "issuance.db", seal)
         for file in (self.spool, self.shoes, issuance):
             self._closing.callback(file.close)
         keys = SeriesKeys(self.places.oracle / "series", _wrapping_key(self.places.series_wrap))
@@ -186,7 +188,7 @@ class Platform:
             Kind.AUDIT: AuditTrail(self.access_log, self.vault.records),
             Kind.ERASURE: Certificates(self.vault.certificates),
         }
-        self.builder = BatchBuilder(self.spool.database, self.rules.k_floor)
+        self.builder = BatchBuilder(self.spool.pending, self.rules.k_floor)
         self.oracle = Oracle(
             OracleParts(
                 spool=self.spool,

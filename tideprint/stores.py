@@ -32,8 +32,8 @@ class BySubject(Protocol):
 class SubjectStore:
     """Puts a store that forgets by pseudonym into the vault's store register."""
 
-    method = "rows deleted and overwritten, write-ahead log truncated"
-    proof = "no row of the subject is found when asked again"
+    method = "rows, sealed under the erased key, deleted and overwritten; write-ahead log emptied"
+    proof = "no row of the subject is found when asked again, and nothing is left in the log"
 
     def __init__(self, store: BySubject) -> None:
         self.name = store.name

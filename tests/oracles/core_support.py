@@ -16,6 +16,7 @@ from oracles.issuer import Issuer
 from oracles.ledger import Ledger
 from oracles.pending import RecordId
 from oracles.rewards import Rewards
+from oracles.sealing import ErasableSeal
 from oracles.series_keys import SeriesKeys
 from oracles.shoes.device import Shoe
 from oracles.shoes.keys import DeviceKey
@@ -51,6 +52,16 @@ class Register(dict[DeviceId, EnrolledDevice]):
 
     def find(self, device: DeviceId) -> EnrolledDevice | None:
         return self.get(device)
+
+
+@dataclass
+class TagKeys:
+    """Whose key is there: everybody's but of those erased. The same in every process."""
+
+    erased: set[SubjectId] = field(default_factory=set)
+
+    def __call__(self, subject: SubjectId) -> bytes | None:
+        return None if subject in self.erased else digest(b"tag key of " + subject)
 
 
 @dataclass
@@ -167,18 +178,20 @@ class House:
     keeper: Keeper = field(default_factory=Keeper)
     chain: Chain = field(default_factory=Chain)
     register: Register = field(default_factory=Register)
+    tag_keys: TagKeys = field(default_factory=TagKeys)
     now_ms: int = LONG_AFTER * 1_000
 
     def __post_init__(self) -> None:
         self.reopen()
 
     def reopen(self) -> None:
-        self.spool = Spool(self.directory / "spool.db")
-        self.ledger = Ledger(self.directory / "ledger.db")
+        self.seal = ErasableSeal(self.tag_keys)
+        self.spool = Spool(self.directory / "spool.db", self.seal)
+        self.ledger = Ledger(self.directory / "ledger.db", self.seal)
         keys = SeriesKeys(self.directory / "keys", bytes(32))
         self.issuer = Issuer(keys, self.ledger)
         self.intake = Intake(self.spool)
-        self.builder = BatchBuilder(self.spool.database, RULES.k_floor)
+        self.builder = BatchBuilder(self.spool.pending, RULES.k_floor)
         self.anchoring = Anchoring(self.builder, self.chain, {Kind.READING: self.keeper})
         self.closer = DayCloser(self.spool, self.keeper, Rewards(self.ledger, RULES), RULES)
         self.oracle = Oracle(

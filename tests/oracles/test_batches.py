@@ -12,17 +12,18 @@ from hypothesis import strategies as st
 from oracles.anchoring import Anchoring
 from oracles.batches import Batch, BatchBuilder, HeldBack
 from oracles.pending import PendingReference
+from oracles.sealing import ErasableSeal
 from oracles.spool import Spool
 from protocol.errors import RefusalCode, TideprintError
 from protocol.merkle import verify
-from protocol.quantities import Reference
+from protocol.quantities import Reference, SubjectId
 from protocol.references import Kind
-from tests.oracles.core_support import DAY, Chain, Crash, Keeper
+from tests.oracles.core_support import DAY, Chain, Crash, Keeper, TagKeys
 
 
 @pytest.fixture
 def spool(tmp_path: Path) -> Iterator[Spool]:
-    spool = Spool(tmp_path / "spool.db")
+    spool = Spool(tmp_path / "spool.db", ErasableSeal(TagKeys()))
     yield spool
     spool.close()
 
@@ -40,7 +41,7 @@ def references(subjects: int, each: int = 1, kind: Kind = Kind.READING) -> list[
 def test_every_proof_leads_to_the_root_and_padding_never_counts(
     tmp_path_factory: pytest.TempPathFactory, subjects: int, each: int
 ) -> None:
-    spool = Spool(tmp_path_factory.mktemp("batch") / "spool.db")
+    spool = Spool(tmp_path_factory.mktemp("batch") / "spool.db", ErasableSeal(TagKeys()))
     drawn: list[bytes] = []
 
     def entropy(size: int) -> bytes:
@@ -48,7 +49,7 @@ def test_every_proof_leads_to_the_root_and_padding_never_counts(
         return drawn[-1]
 
     items = references(subjects, each)
-    builder = BatchBuilder(spool.database, 5, entropy)
+    builder = BatchBuilder(spool.pending, 5, entropy)
     builder.add(items)
     builder.add(items)
     batch = builder.build(Kind.READING, DAY)
@@ -66,7 +67,7 @@ def test_every_proof_leads_to_the_root_and_padding_never_counts(
 
 
 def test_k_counts_subjects_not_leaves_and_what_is_held_merges(spool: Spool) -> None:
-    builder = BatchBuilder(spool.database, 5)
+    builder = BatchBuilder(spool.pending, 5)
     builder.add(references(4, each=20))
     held = builder.build(Kind.READING, DAY)
     assert held == HeldBack(Kind.READING, DAY, 4, 5)
@@ -79,7 +80,7 @@ def test_k_counts_subjects_not_leaves_and_what_is_held_merges(spool: Spool) -> N
 
 
 def test_kinds_never_share_a_batch(spool: Spool) -> None:
-    builder = BatchBuilder(spool.database, 5)
+    builder = BatchBuilder(spool.pending, 5)
     builder.add([*references(4), *references(5, kind=Kind.ERASURE)])
     assert isinstance(builder.build(Kind.READING, DAY), HeldBack)
     batch = builder.build(Kind.ERASURE, DAY)
@@ -88,8 +89,40 @@ def test_kinds_never_share_a_batch(spool: Spool) -> None:
     assert builder.build(Kind.AUDIT, DAY) is None
 
 
+def test_what_counts_for_nobody_is_anchored_but_never_makes_up_the_crowd(spool: Spool) -> None:
+    builder = BatchBuilder(spool.pending, 5)
+    nobody = [PendingReference(Kind.AUDIT, Reference(secrets.token_bytes(32)), b"", f"receipt {n}") for n in range(9)]
+    builder.add([*nobody, *references(4, kind=Kind.AUDIT)])
+    held = builder.build(Kind.AUDIT, DAY)
+    assert isinstance(held, HeldBack)
+    assert held.subjects == 4
+    builder.add(references(1, kind=Kind.AUDIT))
+    batch = builder.build(Kind.AUDIT, DAY)
+    assert isinstance(batch, HeldBack), "the same token again is the same person"
+    builder.add([PendingReference(Kind.AUDIT, Reference(secrets.token_bytes(32)), secrets.token_bytes(16), b"line")])
+    batch = builder.build(Kind.AUDIT, DAY)
+    assert isinstance(batch, Batch)
+    assert {item.record_id for item in batch.placed} >= {"receipt 0", "0-0", b"line"}
+
+
+def test_somebody_whose_key_is_gone_neither_counts_nor_waits(tmp_path: Path) -> None:
+    keys, items = TagKeys(), references(5)
+    spool = Spool(tmp_path / "spool.db", ErasableSeal(keys))
+    BatchBuilder(spool.pending, 5).add(items)
+    keys.erased.add(SubjectId(items[0].subject))
+    spool.close()
+    spool = Spool(tmp_path / "spool.db", ErasableSeal(keys))
+    builder = BatchBuilder(spool.pending, 5)
+    assert builder.waiting(Kind.READING) == (4, 4)
+    with pytest.raises(TideprintError, match="KEY_ERASED"):
+        builder.add(items)
+    assert spool.holds(SubjectId(items[0].subject))
+    assert spool.erase(SubjectId(items[0].subject)) == 1
+    spool.close()
+
+
 def test_an_erased_subject_no_longer_counts_towards_k(spool: Spool) -> None:
-    builder = BatchBuilder(spool.database, 5)
+    builder = BatchBuilder(spool.pending, 5)
     items = references(5)
     builder.add(items)
     assert spool.erase(items[0].subject) == 1  # type: ignore[arg-type]
@@ -126,17 +159,17 @@ CALLS = {"builder": 9, "chain": 2, "keeper": 5}
 def test_a_crash_at_any_step_of_anchoring_is_made_up_for_without_doubling(
     tmp_path: Path, where: str, at: int, after: bool
 ) -> None:
-    spool, chain, items = Spool(tmp_path / "spool.db"), Chain(), references(5)
+    spool, chain, items = Spool(tmp_path / "spool.db", ErasableSeal(TagKeys())), Chain(), references(5)
     keeper = _Keeps()
-    builder = BatchBuilder(spool.database, 5)
+    builder = BatchBuilder(spool.pending, 5)
     builder.add(items)
     parts: dict[str, Any] = {"builder": builder, "chain": chain, "keeper": keeper}
     parts[where] = Faulty(parts[where], at, after=after)
     with pytest.raises(Crash):
         Anchoring(parts["builder"], parts["chain"], {Kind.READING: parts["keeper"]}).run(Kind.READING, DAY)
     spool.close()
-    spool = Spool(tmp_path / "spool.db")
-    again = Anchoring(BatchBuilder(spool.database, 5), chain, {Kind.READING: keeper})
+    spool = Spool(tmp_path / "spool.db", ErasableSeal(TagKeys()))
+    again = Anchoring(BatchBuilder(spool.pending, 5), chain, {Kind.READING: keeper})
     again.run(Kind.READING, DAY)
     assert len(chain.roots) == 1
     assert chain.counts == [5]
@@ -165,7 +198,7 @@ def test_a_record_erased_meanwhile_needs_no_proof_and_one_under_erasure_waits(sp
             if record_id in self.codes:
                 raise TideprintError(self.codes[record_id], "not now")
 
-    builder, keeper = BatchBuilder(spool.database, 5), Erasing()
+    builder, keeper = BatchBuilder(spool.pending, 5), Erasing()
     builder.add(references(5))
     anchoring = Anchoring(builder, Chain(), {Kind.READING: keeper})
     report = anchoring.run(Kind.READING, DAY)
@@ -181,7 +214,7 @@ def test_other_errors_of_a_keeper_stop_the_run(spool: Spool) -> None:
         def attach_proof(self, *_: Any) -> None:
             raise TideprintError("STORE_UNREACHABLE", "no")
 
-    builder = BatchBuilder(spool.database, 5)
+    builder = BatchBuilder(spool.pending, 5)
     builder.add(references(5))
     with pytest.raises(TideprintError, match="STORE_UNREACHABLE"):
         Anchoring(builder, Chain(), {Kind.READING: Broken()}).run(Kind.READING, DAY)
@@ -190,7 +223,7 @@ def test_other_errors_of_a_keeper_stop_the_run(spool: Spool) -> None:
 
 
 def test_below_k_nothing_reaches_the_chain(spool: Spool) -> None:
-    builder, chain = BatchBuilder(spool.database, 5), Chain()
+    builder, chain = BatchBuilder(spool.pending, 5), Chain()
     builder.add(references(4))
     report = Anchoring(builder, chain, {Kind.READING: Keeper()}).run(Kind.READING, DAY)
     assert report.held is not None

@@ -112,7 +112,7 @@ def _everything_once(house: House, people: list[Wearer]) -> None:
         assert sorted(kinds) == sorted([RecordKind.DAY, RecordKind.MINUTES, RecordKind.ENTITLEMENT])
         assert house.oracle.collectable(person.subject) == {202_611_005: 2}
         assert house.ledger.carried(person.subject) == 3
-    queued = {row[0] for row in house.spool.database.rows("SELECT reference FROM pending")}
+    queued = {waiting.reference for waiting in house.spool.pending.waiting(Kind.READING)}
     assert queued == {record.opening.reference for record in house.keeper.records.values()}
     assert house.spool.database.row("SELECT count(*) FROM sealing")[0] == 0
     assert house.spool.days() == []

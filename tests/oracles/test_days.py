@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from oracles.days import CHUNK, MAX_REFUSED_KEPT, MINUTES_PER_RECORD, close, imported, minutes_of
 from oracles.refusals import Reason
-from oracles.spool import RefusedMinute, WaitingMinute
+from oracles.spooled import RefusedMinute, WaitingMinute
 from protocol.canonical import canonical
 from protocol.minutes import SignedMinute
 from protocol.quantities import DeviceId

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from oracles.intake import Intake
 from oracles.refusals import Reason
+from oracles.sealing import ErasableSeal
 from oracles.shoes.measures import MinuteMeasures
 from oracles.spool import Spool
 from protocol.calendar import start_of
@@ -21,6 +22,7 @@ from tests.oracles.core_support import (
     MORNING_MS,
     House,
     Register,
+    TagKeys,
     Wearer,
     resigned,
 )
@@ -144,8 +146,8 @@ def test_a_gap_declared_by_the_record_or_proved_by_the_shoe_is_accepted(house: H
     declared = resigned(wearer.shoes.left, minutes[2], flags=MinuteFlag.WORN | MinuteFlag.GAP_BEFORE)
     assert house.oracle.accept([minutes[0], declared]).accepted == 2
     device = house.register[wearer.shoes.left.key.device]
-    house.intake.declare_gap(device.device, 4)
-    house.intake.declare_gap(device.device, 6)
+    house.intake.declare_gap(device, 4)
+    house.intake.declare_gap(device, 6)
     assert house.oracle.accept([minutes[5]]).accepted == 1
     assert house.intake.next_sequence(device) == 7
 
@@ -239,7 +241,7 @@ def test_nothing_is_written_when_the_delivery_breaks_off(house: House, wearer: W
     with pytest.raises(OSError, match="link lost"):
         house.oracle.accept(broken())
     assert house.spool.days() == []
-    assert house.spool.state(wearer.shoes.left.key.device) is None
+    assert house.spool.state(wearer.subject, wearer.shoes.left.key.device) is None
 
 
 def test_erasing_a_subject_leaves_no_row_and_no_byte(house: House, wearer: Wearer) -> None:
@@ -271,7 +273,7 @@ _SIGNED = left_minutes(_PERSON, 12)
 def test_any_delivery_of_honest_minutes_gives_each_at_most_once_and_never_out_of_order(
     tmp_path_factory: pytest.TempPathFactory, deliveries: list[list[int]]
 ) -> None:
-    spool = Spool(tmp_path_factory.mktemp("intake") / "spool.db")
+    spool = Spool(tmp_path_factory.mktemp("intake") / "spool.db", ErasableSeal(TagKeys()))
     intake, register = Intake(spool), Register()
     _PERSON.enroll(register, intake)
     expected = start = None
@@ -293,7 +295,7 @@ def test_any_delivery_of_honest_minutes_gives_each_at_most_once_and_never_out_of
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 159), st.integers(1, 255))
 def test_a_changed_byte_is_never_accepted(tmp_path_factory: pytest.TempPathFactory, at: int, change: int) -> None:
-    spool = Spool(tmp_path_factory.mktemp("bytes") / "spool.db")
+    spool = Spool(tmp_path_factory.mktemp("bytes") / "spool.db", ErasableSeal(TagKeys()))
     intake, register = Intake(spool), Register()
     _PERSON.enroll(register, intake)
     data = bytearray(_SIGNED[0].to_bytes())

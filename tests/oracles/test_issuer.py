@@ -8,10 +8,11 @@ import pytest
 
 from oracles.issuer import Issuer
 from oracles.ledger import IssuanceRefused, Ledger
+from oracles.sealing import ErasableSeal
 from oracles.series_keys import SeriesKeyError, SeriesKeys
 from protocol.quantities import Address, Day, Serial, SubjectId
 from protocol.vouchers import Series, Voucher, blind, unblind
-from tests.oracles.core_support import DAY
+from tests.oracles.core_support import DAY, TagKeys
 
 SERIES = 202_611_005
 CONTRACT = Address("0x00000000000000000000000000000000000000AA")
@@ -28,7 +29,7 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> SeriesKeys:
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    ledger = Ledger(tmp_path / "ledger.db")
+    ledger = Ledger(tmp_path / "ledger.db", ErasableSeal(TagKeys()))
     ledger.credit(ANN, DAY, 50, SERIES, 5)
     yield ledger
     ledger.close()
@@ -113,7 +114,7 @@ def test_malformed_requests_are_refused_before_anything_counts(issuer: Issuer) -
 
 
 def test_a_closed_series_issues_no_more_and_its_key_can_be_destroyed(tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path / "ledger.db")
+    ledger = Ledger(tmp_path / "ledger.db", ErasableSeal(TagKeys()))
     issuer = Issuer(SeriesKeys(tmp_path / "keys", bytes(32)), ledger)
     modulus = issuer.open_series(SERIES)
     assert issuer.open_series(SERIES) == modulus
