@@ -132,16 +132,18 @@ def close_series(series: uint256, issued: uint256):
     """
     @notice Close a series at the number of vouchers issued; the rest of them may still be redeemed. By decision of the
             Council.
+    @param issued At most the cap. Where more was redeemed already, with a stolen key say, the series closes at that
+           number and pays out nothing more: no redemption holds a decision up. The event says which number stands.
     """
     governed._only_council()
     s: Series = self._load(series)
     assert s.cap != 0, "voucher: series unknown"
     assert not s.closed, "voucher: series closed"
-    assert s.redeemed <= issued and issued <= s.cap, "voucher: issued"
-    s.issued = issued
+    assert issued <= s.cap, "voucher: issued"
+    s.issued = max(issued, s.redeemed)
     s.closed = True
     self._save(series, s)
-    log SeriesClosed(series=series, issued=issued)
+    log SeriesClosed(series=series, issued=s.issued)
 
 
 @external

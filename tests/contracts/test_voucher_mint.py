@@ -249,12 +249,22 @@ def test_a_closed_series_pays_what_was_issued(house: House, oracle: Issuer) -> N
         open_series(house, issuer("other oracle"))
 
 
-@pytest.mark.parametrize("issued", [7, 101])
-def test_a_series_closes_between_redeemed_and_cap(house: House, oracle: Issuer, issued: int) -> None:
+@pytest.mark.parametrize("issued", [0, 7, 8])
+def test_a_thief_who_redeems_on_does_not_stop_a_closing(house: House, oracle: Issuer, issued: int) -> None:
     known = open_series(house, oracle)
-    house.mint.redeem(*vouchers(known, oracle, HOLDER, serials(8)))
+    house.mint.redeem(*vouchers(known, oracle, account("thief"), serials(8)))
+    house.decide(house.mint, "close_series", NUMBER, issued)
+    assert events(house.mint) == [("SeriesClosed", {"series": NUMBER, "issued": 8})]
+    assert tuple(house.mint.series_of(NUMBER)) == (100, 10, 8, 8, True)
+    with boa.reverts("voucher: over issued"):
+        house.mint.redeem(*vouchers(known, oracle, account("thief"), serials(1, "more")))
+
+
+def test_a_series_closes_at_its_cap_at_most(house: House, oracle: Issuer) -> None:
+    open_series(house, oracle)
     with boa.reverts("voucher: issued"):
-        house.decide(house.mint, "close_series", NUMBER, issued)
+        house.decide(house.mint, "close_series", NUMBER, 101)
+    house.decide(house.mint, "close_series", NUMBER, 100)
 
 
 @pytest.mark.parametrize(
