@@ -49,7 +49,8 @@ FLOOR: constant(uint32) = 5  # a smaller batch could point at a person
 
 
 count: public(uint256)
-anchor_of: public(HashMap[bytes32, uint256])  # root -> id; 0 for an unknown root
+anchor_of: public(HashMap[bytes32, uint256])  # root -> id of the first anchor under any kind; 0 for an unknown root
+anchor_of_kind: public(HashMap[uint8, HashMap[bytes32, uint256]])  # kind -> root -> id; 0 where there is none
 words: HashMap[uint256, uint256]  # id -> kind (8 bits), epoch (64), count (32), time (64)
 roots: HashMap[uint256, bytes32]
 rules_of: HashMap[uint256, bytes32]
@@ -66,18 +67,21 @@ def anchor(kind: uint8, epoch: uint64, root: bytes32, count: uint32, rules: byte
     @notice Anchor a batch. For ORACLE (kinds 1, 4), CUSTODIAN (2, 3), INSPECTOR (5).
     @param kind 1 READING, 2 AUDIT, 3 ERASURE, 4 ISSUANCE, 5 DOSSIER.
     @param epoch The batch's period, such as its day.
-    @param root The Merkle root; a root is anchored once.
+    @param root The Merkle root; anchored once under a kind. Kinds do not block each other: an oracle that sees a
+           custodian's root first takes nothing from it.
     @param count The number of real leaves, padding left out; at least 5 for kinds 1 to 3.
     @param rules The hash of the rule set the batch was made under: the one in force.
     @return The anchor's id, from 1.
     """
     governed._only(self._role_of(kind))
     assert rules == governed._rules(), "registry: rules"
-    assert root != empty(bytes32) and self.anchor_of[root] == 0, "registry: root"
+    assert root != empty(bytes32) and self.anchor_of_kind[kind][root] == 0, "registry: root"
     assert count >= self._floor_of(kind), "registry: below floor"
     id: uint256 = self.count + 1
     self.count = id
-    self.anchor_of[root] = id
+    self.anchor_of_kind[kind][root] = id
+    if self.anchor_of[root] == 0:
+        self.anchor_of[root] = id
     self.words[id] = (
         convert(kind, uint256)
         | (convert(epoch, uint256) << 8)

@@ -34,12 +34,14 @@ def test_a_batch_is_anchored_and_read_back(house: House, kind: int) -> None:
     ]
     assert tuple(house.references.anchors(1)) == (kind, 20_500, 6, now(), tree.root, RULES)
     assert house.references.anchor_of(tree.root) == house.references.count() == 1
+    assert house.references.anchor_of_kind(kind, tree.root) == 1
 
 
 def test_ids_count_from_one_and_an_unknown_id_is_empty(house: House) -> None:
     assert tuple(house.references.anchors(1)) == (0, 0, 0, 0, bytes(32), bytes(32))
     assert [anchor(house, root=keccak(b"%d" % index)) for index in range(3)] == [1, 2, 3]
     assert house.references.anchor_of(keccak(b"other")) == 0
+    assert house.references.anchor_of_kind(READING, keccak(b"other")) == 0
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -82,13 +84,22 @@ def test_without_rules_in_force_nothing_is_anchored(house: House) -> None:
         registry.anchor(READING, 1, ROOT, 5, RULES, sender=account("oracle"))
 
 
-def test_a_root_is_anchored_once_under_any_kind(house: House) -> None:
-    anchor(house)
-    for kind in (READING, AUDIT):
+def test_a_root_is_anchored_once_under_a_kind(house: House) -> None:
+    for kind in KINDS:
+        anchor(house, kind)
         with boa.reverts("registry: root"):
-            anchor(house, kind)
+            anchor(house, kind, epoch=20_501)
     with boa.reverts("registry: root"):
         anchor(house, root=bytes(32))
+
+
+def test_a_kind_does_not_block_another(house: House) -> None:
+    """An oracle that sees a custodian's root first anchors it in vain."""
+    assert anchor(house, READING) == 1
+    assert anchor(house, ERASURE) == 2
+    assert house.references.anchor_of(ROOT) == 1
+    assert [house.references.anchor_of_kind(kind, ROOT) for kind in KINDS] == [1, 0, 2, 0, 0]
+    assert [house.references.anchors(id).kind for id in (1, 2)] == [READING, ERASURE]
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 8, 13, 64])
