@@ -88,17 +88,12 @@ class Platform:
 
     def release(self, request: Request) -> Release:
         """Ask the gate. Whatever it decides, its log lines and receipts go into the next AUDIT batch."""
+        release = None
         try:
             release = self.gate.release(request)
-            receipt = PendingReference(Kind.AUDIT, release.reference, request.subject, release.receipt)
-            self.oracle.add_references([receipt])
             return release
         finally:
-            lines = [
-                PendingReference(Kind.AUDIT, reference, request.subject, bytes(reference))
-                for reference in self.access_log.pending_references()
-            ]
-            self.oracle.add_references(lines)
+            self.oracle.add_references(AuditTrail(self.access_log, self.vault.records).waiting(release))
 
     def erase(self, credential: bytes) -> Certificate:
         """Erase the wearer who asks for it and shows the credential; the certificate waits for the ERASURE batch.

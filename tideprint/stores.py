@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from oracles.pending import RecordId
+from oracles.pending import PendingReference, RecordId
 from protocol.quantities import Reference, SubjectId
+from protocol.references import Kind
 from vault import ErasureTarget, Hold
 from vault import RecordId as SealedId
 from vault.access_log import AccessLog
 from vault.certificates import CertificateBook
 from vault.records import RecordKeeper
+from vault.releases import Release
 
 
 class BySubject(Protocol):
@@ -66,16 +68,29 @@ class SealedRecords:
 
 
 class AuditTrail:
-    """Gives what an AUDIT batch holds the proof of its anchor: access lines (by reference) and receipts (by record)."""
+    """What AUDIT batches hold, access lines (by reference) and receipts (by record), and the proofs they get back.
+
+    Nothing in the queue names a person. A line counts towards k by the token the log gave it. A receipt counts for
+    nobody: the line of the same release does, and a token common to both would tie the line to a record's path.
+    """
 
     def __init__(self, log: AccessLog, records: RecordKeeper) -> None:
         self._log = log
         self._records = records
 
+    def waiting(self, release: Release | None = None) -> list[PendingReference]:
+        """Every line that no batch holds yet and the receipt of a release, to be queued in one commit."""
+        found = [
+            PendingReference(Kind.AUDIT, each.reference, each.token, each.reference) for each in self._log.pending()
+        ]
+        if release is not None:
+            found.append(PendingReference(Kind.AUDIT, release.reference, b"", release.receipt))
+        return found
+
     def attach_proof(self, record_id: RecordId, anchor_id: int, root: bytes, proof: Sequence[bytes]) -> None:
         """Keep where a line or a receipt was anchored."""
         if isinstance(record_id, bytes):
-            self._log.mark_batched([Reference(record_id)], root)
+            self._log.attach_proof(Reference(record_id), anchor_id, root, proof)
         else:
             self._records.attach_proof(SealedId(str(record_id)), anchor_id, root, proof)
 

@@ -5,16 +5,22 @@ One file of its own. Line n is a canonical record that names the reference value
     reference = SHA-256("tideprint/reference/1" ‖ AUDIT ‖ salt[64] ‖ canonical(line))
 
 goes into the daily AUDIT batch. So one hash is chain link and commitment at once: whoever rewrites a line must rewrite
-every later one, and those are anchored.
+every later one, and those are anchored (`vault.log_anchors`).
 
 A person stands in a line as a tag, HMAC-SHA256(key, "tideprint/access/1" ‖ what ‖ salt), under a key that lies with
 that person's records. Each line has another salt, so tags of one person do not match. When the key is erased,
 the event stays and nobody can map it, in this file or in any older copy of it.
+
+A batch must hold lines about at least k persons, and whoever builds it must not learn who they are. So a line that
+waits for a batch carries a crowd token: 16 random bytes on the first waiting line about a person who has a key, nothing
+on further ones and on lines about strangers. Counting tokens counts persons, never too many; no two lines share a
+token, so tokens tie no lines together. A token is deleted when its line is anchored.
 """
 
 import hmac
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,28 +32,21 @@ from protocol.errors import Refusal, RefusalCode
 from protocol.quantities import Reference, Salt, Seconds, SubjectId
 from protocol.references import SALT_SIZE, Kind, reference_of
 from vault.database import Database
-from vault.errors import VaultError
+from vault.log_anchors import SCHEMA as ANCHOR_SCHEMA
+from vault.log_anchors import AnchorSource, LineAnchors, LineProof, LogAnchor, LogTampered
 from vault.tags import TagKey
 
 TAG_DOMAIN = b"tideprint/access/1"
+TOKEN_SIZE = 16
 GENESIS = Reference(bytes(32))
 _SCHEMA = """
 CREATE TABLE lines (number INTEGER PRIMARY KEY, salt BLOB NOT NULL, record BLOB NOT NULL, reference BLOB NOT NULL);
 CREATE TABLE head (one INTEGER PRIMARY KEY CHECK (one = 1), count INTEGER NOT NULL, reference BLOB NOT NULL);
-CREATE TABLE batched (number INTEGER PRIMARY KEY, root BLOB NOT NULL);
+CREATE INDEX lines_reference ON lines (reference);
+CREATE TABLE crowd (number INTEGER PRIMARY KEY, token BLOB NOT NULL);
 CREATE TRIGGER lines_stay BEFORE UPDATE ON lines BEGIN SELECT RAISE(ABORT, 'append-only'); END;
 CREATE TRIGGER lines_last BEFORE DELETE ON lines BEGIN SELECT RAISE(ABORT, 'append-only'); END;
 """
-
-
-class LogTampered(VaultError):
-    """A line of the access log was edited, removed or moved. Nothing is appended until somebody has looked into it."""
-
-    def __init__(self, number: int, what: str) -> None:
-        super().__init__(
-            "LOG_TAMPERED", f"access log, line {number}: {what}", "open an incident; keep the file as it is"
-        )
-        self.number = number
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +89,15 @@ class Head:
     reference: Reference
 
 
+@dataclass(frozen=True, slots=True)
+class PendingLine:
+    """A line that no batch holds yet."""
+
+    reference: Reference
+    token: bytes
+    """Crowd token: 16 random bytes if this line adds a person to those who wait, else empty and not to be counted."""
+
+
 class AccessLog:
     """The log in one SQLite file. Opening it checks every line."""
 
@@ -103,7 +111,8 @@ class AccessLog:
         entropy: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
         """Open the log or, with `create`, begin a new one. Raises `LogTampered` or `StoreUnavailable`."""
-        self._database = Database(path, _SCHEMA, create=create)
+        self._database = Database(path, _SCHEMA + ANCHOR_SCHEMA, create=create)
+        self._anchors = LineAnchors(self._database)
         self._tag_key = tag_key
         self._clock = clock
         self._entropy = entropy
@@ -149,14 +158,29 @@ class AccessLog:
         return reference
 
     def verify(self, witness: Reference | None = None) -> Head:
-        """Check every line against the one before and the head; with `witness`, an anchored reference value, that this
-        line is still there. Returns the head. Raises `LogTampered`, and from then on refuses to append."""
-        with self._database.lock:
-            try:
-                return self._verify(witness)
-            except LogTampered as found:
-                self._tampered = found
-                raise
+        """Check every line against the one before and the head, and every anchored line against its root; with
+        `witness`, an anchored reference value, that this line is still there. Returns the head. Raises `LogTampered`,
+        and from then on refuses to append."""
+        with self._incident():
+            head = self._check_lines(witness)
+            self._anchors.check()
+            return head
+
+    def anchors(self) -> tuple[LogAnchor, ...]:
+        """Every anchor that holds lines: number, root, how many lines."""
+        return self._anchors.all()
+
+    def check_anchors(self, chain: AnchorSource, leaves: Mapping[bytes, int] | None = None) -> tuple[LogAnchor, ...]:
+        """Verify the log and compare its anchors with the chain; see `LineAnchors.compare`. Raises `LogTampered`, and
+        from then on refuses to append."""
+        with self._incident():
+            self._check_lines(None)
+            self._anchors.check()
+            return self._anchors.compare(chain, leaves)
+
+    def proof_of(self, number: int) -> LineProof | None:
+        """What shows one line to be under a root on the chain, for an inspector; None while it is not anchored."""
+        return self._anchors.proof_of(number)
 
     def lines(self) -> Iterator[Line]:
         """All lines in order."""
@@ -179,21 +203,22 @@ class AccessLog:
         code = RefusalCode.CLOCK_UNTRUSTED.value
         return tuple(line for line in self.lines() if line.record["decision"].startswith(code))
 
-    def pending_references(self) -> tuple[Reference, ...]:
-        """Reference values of lines that no batch holds yet, after checking the whole log."""
-        self.verify()
+    def pending(self) -> tuple[PendingLine, ...]:
+        """Lines that no batch holds yet, after checking all lines."""
+        with self._incident():
+            self._check_lines(None)
         rows = self._database.rows(
-            "SELECT reference FROM lines WHERE number NOT IN (SELECT number FROM batched) ORDER BY number"
+            "SELECT reference, coalesce(token, x'') FROM lines LEFT JOIN crowd USING (number)"
+            " WHERE number NOT IN (SELECT number FROM batched) ORDER BY number"
         )
-        return tuple(Reference(row[0]) for row in rows)
+        return tuple(PendingLine(Reference(reference), token) for reference, token in rows)
 
-    def mark_batched(self, references: Sequence[Reference], root: bytes) -> None:
-        """Remember that a batch with this root (32 bytes) holds these lines. Doing it twice changes nothing."""
-        with self._database.transaction():
-            self._database.execute_many(
-                "INSERT OR IGNORE INTO batched SELECT number, ? FROM lines WHERE reference = ?",
-                ((root, reference) for reference in references),
-            )
+    def attach_proof(self, reference: Reference, anchor: int, root: bytes, proof: Sequence[bytes]) -> None:
+        """Keep where a line was anchored and delete its crowd token. The same proof a second time changes nothing.
+        Raises `LogTampered`, `PROOF_INVALID` or `PROOF_ATTACHED`."""
+        with self._incident(), self._database.transaction():
+            number = self._anchors.attach(reference, anchor, root, proof)
+            self._database.execute("DELETE FROM crowd WHERE number = ?", (number,))
 
     def close(self) -> None:
         """Close the file."""
@@ -219,7 +244,11 @@ class AccessLog:
             }
             written = canonical(record)
             reference = reference_of(Kind.AUDIT, salt, written)
+            joins = self._joins_crowd(access.subject)
             self._database.execute("INSERT INTO lines VALUES (?, ?, ?, ?)", (head.count + 1, salt, written, reference))
+            if joins:
+                token = self._entropy(TOKEN_SIZE)
+                self._database.execute("INSERT INTO crowd VALUES (?, ?)", (head.count + 1, token))
             self._database.execute("UPDATE head SET count = ?, reference = ?", (head.count + 1, reference))
         self._last = at
         return reference
@@ -233,7 +262,27 @@ class AccessLog:
             raise self._tampered
         return head
 
-    def _verify(self, witness: Reference | None) -> Head:
+    def _joins_crowd(self, subject: SubjectId) -> bool:
+        """Is this a person with a key, whom no waiting line counts yet? Tries the key on each line that counts."""
+        key = self._tag_key(subject)
+        if key is None:
+            return False
+        counted = self._database.rows("SELECT salt, record FROM lines JOIN crowd USING (number)")
+        return not any(
+            hmac.compare_digest(orjson.loads(record)["subject"], _tag(key, "subject", salt)) for salt, record in counted
+        )
+
+    @contextmanager
+    def _incident(self) -> Iterator[None]:
+        """From the first sign of tampering on nothing is appended."""
+        with self._database.lock:
+            try:
+                yield
+            except LogTampered as found:
+                self._tampered = found
+                raise
+
+    def _check_lines(self, witness: Reference | None) -> Head:
         head, last, seen = Head(0, GENESIS), Seconds(0), witness is None
         for number, salt, written, reference in self._database.rows("SELECT * FROM lines ORDER BY number"):
             _check_line(head, last, number, salt, written, reference)
@@ -251,7 +300,7 @@ class AccessLog:
         return _tag(key or self._entropy(32), what, salt)
 
 
-def _tag(key: bytes, what: str, salt: Salt) -> str:
+def _tag(key: bytes, what: str, salt: bytes) -> str:
     return hmac.digest(key, TAG_DOMAIN + what.encode() + salt, "sha256").hex()
 
 

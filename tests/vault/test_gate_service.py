@@ -16,11 +16,11 @@ from tests.vault.gate_cases import AT, MEDICAL_FIELDS, PAPERS, TODAY, scope
 from tests.vault.gate_house import House
 from tests.vault.support import scratch
 from vault import Cause
-from vault.access_log import LogTampered
 from vault.documents import Document, Relation, Standing
 from vault.envelope import RecordId
 from vault.errors import StoreDamaged
 from vault.gate import Gate, Presented, Request, Role
+from vault.log_anchors import LogTampered
 
 R = RefusalCode
 
