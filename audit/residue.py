@@ -57,8 +57,8 @@ def scan_files(paths: Iterable[Path], canaries: Canaries) -> Report:
 
 
 def check_control(canaries: Canaries, planted: Sequence[bytes], folder: Path) -> None:
-    """Plant canaries in a file below `folder`, raw and as hexadecimal text, and demand that a scan finds every one: a scan
-    that cannot fail proves nothing. The file is deleted again.
+    """Plant canaries in a file below `folder`, raw and as hexadecimal text, and demand that a scan finds every one: a
+    scan that cannot fail proves nothing. The file is deleted again.
 
     Raises `CONTROL_DID_NOT_FAIL`."""
     for data in planted:

@@ -38,7 +38,7 @@ class Claims:
 
     @contextmanager
     def refused(self, code: str, text: str, reason: str = "") -> Iterator[None]:
-        """Claim that what happens inside is refused with exactly this code; where a contract refuses, with its reason."""
+        """Claim that what happens inside is refused with exactly this code, and a contract's reason where it is one."""
         try:
             yield
         except TideprintError as error:

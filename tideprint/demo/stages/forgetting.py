@@ -144,8 +144,8 @@ def _add_days(world: World, canaries: Canaries, wearer: Wearer) -> None:
 
 
 def _without_handle(world: World, agreed: Agreement) -> Canaries:
-    """The canaries of the erased but the pseudonym: copies of the oracle's stores keep it as the handle to delete rows by.
-    It stands beside nothing that identifies, and what mapped it to a person does not open any more."""
+    """The canaries of the erased but the pseudonym: copies of the oracle's stores keep it, as the handle to delete rows
+    by. It stands beside nothing that identifies, and what mapped it to a person does not open any more."""
     canaries = Canaries()
     pseudonym = bytes(agreed.patient.subject)
     canaries.add_all((name, data) for name, data in agreed.patient.secrets() if data != pseudonym)
