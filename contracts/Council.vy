@@ -6,9 +6,9 @@
 @license Apache-2.0
 @notice What the consortium agrees on: who sits on the board, who holds which role, who redeems tokens, which rule set
         is in force, which contracts anybody may call, who validates. Everything changes by a decision of the board
-        (propose, approve by a threshold, wait, execute) and by nothing else. The nodes' permission checks read
-        `may_deploy` and `may_send`. Trust: a threshold of members acting together can do everything the Council can;
-        fewer, nothing.
+        (propose, approve by a threshold, wait, execute within thirty days) and by nothing else. The nodes' permission
+        checks read `may_deploy` and `may_send`. Trust: a threshold of members acting together can do everything the
+        Council can; fewer, nothing.
 @custom:stop Members withdraw their approvals: below the threshold nothing runs.
 """
 
@@ -23,6 +23,7 @@ exports: (
     board.execute,
     board.set_board,
     board.id_of,
+    board.expiry_of,
     board.members,
     board.seat,
     board.threshold,

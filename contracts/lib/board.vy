@@ -3,8 +3,9 @@
 """
 @title Board
 @license Apache-2.0
-@notice Members propose calls, a threshold approves, and after a delay anyone carries them out, once. Every new board
-        begins a new epoch, which is part of a proposal's id: what an older board approved never runs.
+@notice Members propose calls, a threshold approves, and after a delay anyone carries them out, once and within thirty
+        days. Every new board begins a new epoch, which is part of a proposal's id: what an older board approved never
+        runs.
 """
 
 event Proposed:
@@ -36,6 +37,7 @@ struct Proposal:
 
 MAX_MEMBERS: constant(uint256) = 32
 MAX_PAYLOAD: constant(uint256) = 4096
+LIFE: constant(uint256) = 30 * 86_400  # seconds a proposal has to find its threshold, and a decision to be carried out
 MAX_DELAY: constant(uint256) = 30 * 86_400  # a longer one could lock the Council out of its own decisions
 
 
@@ -45,6 +47,7 @@ threshold: public(uint256)
 delay: public(uint256)
 board_epoch: public(uint256)
 proposals: public(HashMap[bytes32, Proposal])
+proposed_at: HashMap[bytes32, uint256]
 
 
 @deploy
@@ -64,6 +67,7 @@ def propose(target: address, payload: Bytes[MAX_PAYLOAD], salt: bytes32) -> byte
     id: bytes32 = self._id(target, payload, salt)
     assert self.proposals[id].epoch == 0, "council: known"
     self.proposals[id].epoch = self.board_epoch
+    self.proposed_at[id] = block.timestamp
     log Proposed(id=id, target=target)
     self._approve(id)
     return id
@@ -72,7 +76,8 @@ def propose(target: address, payload: Bytes[MAX_PAYLOAD], salt: bytes32) -> byte
 @external
 def approve(id: bytes32):
     """
-    @notice Approve a proposal; the delay starts when the threshold is reached. For members.
+    @notice Approve a proposal; the delay starts when the threshold is reached. For members. A proposal expires 30 days
+            after it was made, a decision 30 days after it became ready; another salt proposes the call afresh.
     """
     self._approve(id)
 
@@ -80,7 +85,8 @@ def approve(id: bytes32):
 @external
 def withdraw(id: bytes32):
     """
-    @notice Take back an approval; below the threshold the delay starts over. For members.
+    @notice Take back an approval; below the threshold the delay starts over, and the proposal's own 30 days count
+            again. For members.
     """
     proposal: Proposal = self._open(id)
     proposal.approvals &= ~self._bit()
@@ -125,6 +131,16 @@ def id_of(target: address, payload: Bytes[MAX_PAYLOAD], salt: bytes32) -> bytes3
     return self._id(target, payload, salt)
 
 
+@external
+@view
+@reentrant
+def expiry_of(id: bytes32) -> uint256:
+    """
+    @notice The time, seconds, from which a proposal can neither be approved nor carried out; 0 for an unknown proposal.
+    """
+    return self._expiry(id, self.proposals[id].ready)
+
+
 @internal
 @view
 def _only_self():
@@ -149,7 +165,19 @@ def _open(id: bytes32) -> Proposal:
     assert proposal.epoch != 0, "council: no proposal"
     assert proposal.epoch == self.board_epoch, "council: lapsed"
     assert not proposal.done, "council: done"
+    assert block.timestamp < self._expiry(id, proposal.ready), "council: expired"
     return proposal
+
+
+@internal
+@view
+def _expiry(id: bytes32, ready: uint256) -> uint256:
+    if ready != 0:
+        return ready + LIFE
+    proposed: uint256 = self.proposed_at[id]
+    if proposed == 0:
+        return 0
+    return proposed + LIFE
 
 
 @internal

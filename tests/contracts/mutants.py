@@ -14,6 +14,8 @@ ROOT = Path(__file__).parents[2]
 MUTANTS = [  # source, what to look for (a regular expression), what to put there, the tests that must notice
     ("lib/board", r"assert not proposal\.done.*", "pass", "council"),
     ("lib/board", r"proposal\.ready != 0 and block\.timestamp >= proposal\.ready", "proposal.ready != 0", "council"),
+    ("lib/board", r"assert block\.timestamp < self\._expiry.*", "pass", "council"),
+    ("lib/board", r"        return ready \+ LIFE", "        pass", "council"),
     ("lib/board", r"if count >= self\.threshold", "if count >= self.threshold - 1", "council"),
     ("lib/board", r"abi_encode\(self\.board_epoch, target", "abi_encode(target", "council"),
     ("lib/board", r"assert proposal\.epoch == self\.board_epoch.*", "pass", "council"),

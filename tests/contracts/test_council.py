@@ -8,6 +8,7 @@ from eth_hash.auto import keccak
 from tests.contracts.support import DELAY, MEMBERS, RULES, House, account, deployer, events, now, payload, role
 
 SALT = keccak(b"salt")
+DAY = 86_400
 OPEN = "set_target(address,bool)"
 
 
@@ -101,6 +102,69 @@ def test_a_later_approval_does_not_lengthen_the_delay(house: House, call: Any) -
     boa.env.time_travel(DELAY)
     house.council.approve(id, sender=MEMBERS[2])
     house.council.execute(*call)
+
+
+def test_a_decision_that_nobody_carries_out_expires(house: House, call: Any) -> None:
+    council = house.council
+    id = council.propose(*call, sender=MEMBERS[0])
+    boa.env.time_travel(10 * DAY)
+    council.approve(id, sender=MEMBERS[1])
+    expiry = now() + DELAY + 30 * DAY
+    assert council.expiry_of(id) == expiry
+    boa.env.time_travel(expiry - 1 - now())
+    with boa.env.anchor():
+        council.execute(*call)
+    boa.env.time_travel(1)
+    for late in (0, 5 * 366 * DAY):
+        boa.env.time_travel(late)
+        with boa.reverts("council: expired"):
+            council.execute(*call)
+        for function in ("approve", "withdraw"):
+            with boa.reverts("council: expired"):
+                getattr(council, function)(id, sender=MEMBERS[2])
+    with boa.reverts("council: known"):
+        council.propose(*call, sender=MEMBERS[0])
+    carry(house, call[0], call[1], keccak(b"afresh"))
+
+
+def test_a_proposal_that_finds_no_threshold_expires(house: House, call: Any) -> None:
+    council = house.council
+    assert council.expiry_of(council.id_of(*call)) == 0
+    id = council.propose(*call, sender=MEMBERS[0])
+    assert council.expiry_of(id) == now() + 30 * DAY
+    boa.env.time_travel(30 * DAY - 1)
+    with boa.env.anchor():
+        council.approve(id, sender=MEMBERS[1])
+        boa.env.time_travel(DELAY)
+        council.execute(*call)
+    boa.env.time_travel(1)
+    for function in ("approve", "withdraw"):
+        with boa.reverts("council: expired"):
+            getattr(council, function)(id, sender=MEMBERS[1])
+    with boa.reverts("council: expired"):
+        council.execute(*call)
+
+
+def test_withdrawing_and_approving_again_keeps_no_proposal_alive(house: House, call: Any) -> None:
+    council = house.council
+    id = council.propose(*call, sender=MEMBERS[0])
+    council.approve(id, sender=MEMBERS[1])
+    boa.env.time_travel(30 * DAY)
+    council.withdraw(id, sender=MEMBERS[1])
+    with boa.reverts("council: expired"):
+        council.approve(id, sender=MEMBERS[1])
+
+
+def test_the_longest_delay_leaves_thirty_days(house: House) -> None:
+    council = deployer("Council").deploy(MEMBERS, 1, 30 * DAY, account("deployer"))
+    call = council.address, payload("set_rules(bytes32)", RULES), SALT
+    council.propose(*call, sender=MEMBERS[0])
+    boa.env.time_travel(60 * DAY - 1)
+    with boa.env.anchor():
+        council.execute(*call)
+    boa.env.time_travel(1)
+    with boa.reverts("council: expired"):
+        council.execute(*call)
 
 
 def test_outsiders_do_not_take_part(house: House, call: Any) -> None:

@@ -1,4 +1,4 @@
-"""Council against a model: nothing below the threshold or before the delay, nothing twice, nothing of an old board."""
+"""Council against a model: nothing below the threshold or before the delay, nothing twice, nothing late or old."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +10,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 
 from tests.contracts.support import account, deployer, now, payload
 
+LIFE = 30 * 86_400
 PEOPLE = [account(f"person {number}") for number in range(5)]
 SOMEBODY = st.sampled_from(PEOPLE)
 TARGETS = [account(f"target {number}") for number in range(4)]
@@ -23,6 +24,7 @@ class Proposal:
     id: bytes
     epoch: int
     target: str | None
+    made: int
     approvals: set[str] = field(default_factory=set)
     ready: int = 0
     done: bool = False
@@ -51,7 +53,9 @@ class CouncilMachine(RuleBasedStateMachine):
         """Why nobody can act on a proposal any more."""
         if proposal.epoch != self.epoch:
             return "council: lapsed"
-        return "council: done" if proposal.done else None
+        if proposal.done:
+            return "council: done"
+        return None if now() < (proposal.ready or proposal.made) + LIFE else "council: expired"
 
     def count_in(self, proposal: Proposal) -> None:
         if len(proposal.approvals) < self.threshold:
@@ -83,7 +87,7 @@ class CouncilMachine(RuleBasedStateMachine):
     def put(self, sender: str, data: bytes, target: str | None) -> Proposal:
         self.salt += 1
         call = (self.council.address, data, self.salt.to_bytes(32, "big"))
-        proposal = Proposal(call, self.council.propose(*call, sender=sender), self.epoch, target, {sender})
+        proposal = Proposal(call, self.council.propose(*call, sender=sender), self.epoch, target, now(), {sender})
         self.count_in(proposal)
         return proposal
 
@@ -103,10 +107,9 @@ class CouncilMachine(RuleBasedStateMachine):
     def execute(self, proposal: Proposal) -> None:
         if proposal.epoch != self.epoch:
             reason: str | None = "council: no proposal"
-        elif proposal.done:
-            reason = "council: done"
         else:
-            reason = None if proposal.ready and now() >= proposal.ready else "council: not ready"
+            ready = proposal.ready and now() >= proposal.ready
+            reason = self.refusal(proposal) or (None if ready else "council: not ready")
         if reason:
             with boa.reverts(reason):
                 self.council.execute(*proposal.call, sender=account("anyone"))
@@ -119,7 +122,7 @@ class CouncilMachine(RuleBasedStateMachine):
             self.board, self.threshold, self.delay = self.boards[proposal.id]
             self.epoch += 1
 
-    @rule(seconds=st.integers(1, 20))
+    @rule(seconds=st.one_of(st.integers(1, 20), st.integers(1, 20), st.sampled_from([LIFE // 2, LIFE - 10, LIFE])))
     def wait(self, seconds: int) -> None:
         boa.env.time_travel(seconds)
 
