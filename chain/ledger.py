@@ -199,7 +199,7 @@ class Ledger:
     def _transfers(self, first: int, last: int) -> list[LogReceipt]:
         """Events of the token in these blocks; in halves if the node finds them too many."""
         token = Web3.to_checksum_address(self.deployment.address_of("HealthToken"))
-        wanted: FilterParams = {"address": token, "topics": [_TRANSFER], "fromBlock": first, "toBlock": last}  # type: ignore[typeddict-item]
+        wanted: FilterParams = {"address": token, "topics": [_TRANSFER], "fromBlock": first, "toBlock": last}
         try:
             return _reach(lambda: self.web3.eth.get_logs(wanted))
         except ChainError as error:

@@ -6,7 +6,8 @@ issuer through a small protocol of its own.
 """
 
 from wallet.errors import WalletError
-from wallet.purse import Issuer, Purse
+from wallet.purse import Issuer, Purse, Sent
+from wallet.terms import whole_days
 from wallet.wallet import Wallet
 
-__all__ = ["Issuer", "Purse", "Wallet", "WalletError"]
+__all__ = ["Issuer", "Purse", "Sent", "Wallet", "WalletError", "whole_days"]

@@ -2,19 +2,26 @@
 
 Each voucher of a series has a place. Serial, blinding factor and recipient follow from the wallet's keys and the place,
 so the purse only has to remember which places were asked for and what came back. Eight places in a row share a fresh
-recipient and are redeemed as one lot: every redemption of every wallet looks the same.
+recipient and are redeemed as one lot: every redemption of every wallet looks the same. Lots sent back to back would say
+that they belong together, so one call sends one lot, drawn at random, and the caller decides when the next one follows.
+
+A purse that was lost or is an old copy asks for places it was given before, under the same request ids, because
+everything about a place follows from the keys. The issuer knows these requests by the number of places they were for;
+the purse tries the numbers and gets the old answer again.
 """
 
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from chain import Ledger, writes
 from chain.errors import WriteReverted
 from chain.ledger import Pending
+from protocol.errors import TideprintError
 from protocol.quantities import Address
 from protocol.vouchers import Series, Voucher, blind, unblind
 from wallet.errors import WalletError
@@ -25,8 +32,26 @@ LOT = 8
 REQUEST = 32
 """The most vouchers asked for at once."""
 
+REQUEST_CHANGED = "REQUEST_CHANGED"
+"""How the issuer says that it knows this request with other messages."""
+NOTHING_TO_SIGN = ("NOT_ENTITLED", "SERIES_CLOSED")
+"""How it says that it does not know this request and will not sign it."""
+DRAW_SIZE = 16
+"""Random bytes for one choice."""
+
 Lot = list[tuple[int, Voucher]]
 """Vouchers redeemed together, with their places."""
+Random = Callable[[int], bytes]
+"""Gives as many random bytes as asked for, e.g. `secrets.token_bytes`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A lot on its way to the chain; without `pending` the chain had it already."""
+
+    lot: Lot
+    pending: Pending | None
+
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS voucher(
@@ -43,7 +68,10 @@ class Issuer(Protocol):
         """How many vouchers of a series this wearer may still collect."""
 
     def sign(self, credential: bytes, series: int, request: bytes, blinded: Sequence[int]) -> list[int]:
-        """Blind signatures; the same request gives the same answer without counting twice."""
+        """Blind signatures; the same request gives the same answer without counting twice.
+
+        Refuses `REQUEST_CHANGED` if the request was for other messages, whoever is due what; `NOT_ENTITLED` and
+        `SERIES_CLOSED` only for a request that is new."""
 
 
 class Purse:
@@ -52,6 +80,7 @@ class Purse:
     def __init__(self, path: Path, keys: Keys) -> None:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         self._keys = keys
+        self._on_the_way: set[tuple[int, int]] = set()
         self._db = sqlite3.connect(path, isolation_level=None)
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")
@@ -76,12 +105,68 @@ class Purse:
             collected += self._finish(issuer, series, request)
         return collected
 
-    def redeem(self, ledger: Ledger, series: Series, *, singles: bool = False) -> int:
-        """Redeem every full lot, each to its own fresh recipient; returns how many vouchers were redeemed.
+    def recover(self, issuer: Issuer, series: Series) -> int:
+        """Collect as `collect` does, and everything these keys collected before and this file has lost.
 
-        `singles` also redeems what fills no lot, one voucher at a time: for a series that is about to close."""
-        sent = [self._submit(ledger, lot) for lot in self._lots(series, singles)]
-        return sum(self._settle(ledger, lot, pending) for lot, pending in sent)
+        For a purse that was restored from the words or from an old copy: it asks for its next places until the issuer
+        does not know them. Returns how many vouchers came; what of them was redeemed before shows when it is sent."""
+        collected = self.collect(issuer, series)
+        while True:
+            first = self._next_place(series.number)
+            request = self._request(series.number, first)
+            try:
+                signed = self._ask(issuer, series, request, first, 1)
+            except TideprintError as error:
+                if error.code not in NOTHING_TO_SIGN:
+                    raise
+                return collected
+            collected += self._keep(series, request, first, signed)
+
+    def waiting(self, series: Series, *, singles: bool = False) -> int:
+        """How many full lots wait to be sent; with `singles` also each voucher that fills none."""
+        return len(self._lots(series, singles))
+
+    def send(self, ledger: Ledger, series: Series, random: Random, *, singles: bool = False) -> Sent | None:
+        """Send one full lot, drawn at random, to its own fresh recipient, without waiting for it; None if none waits.
+
+        `singles` draws from single vouchers of lots that are not full as well. They share a recipient with others of
+        their lot, which says that these belong together, and singles are rare: better wait for the lot to fill, and
+        use them for a series that is about to close. What was sent waits no more; hand it to `settle`."""
+        lots = self._lots(series, singles)
+        if not lots:
+            return None
+        sent = self._submit(ledger, lots[int.from_bytes(random(DRAW_SIZE), "big") % len(lots)])
+        self._on_the_way.update((voucher.series, place) for place, voucher in sent.lot)
+        return sent
+
+    def settle(self, ledger: Ledger, sent: Sent) -> int:
+        """Wait for what was sent and mark it as redeemed; returns how many vouchers. If it fails, it waits again.
+
+        Only what the chain has spent is marked: a lot sent twice across a crash fails the second time and counts once,
+        and a crash may have left single vouchers of a lot redeemed and others not."""
+        lot = sent.lot
+        try:
+            if sent.pending is not None:
+                ledger.wait(sent.pending)
+        except WriteReverted:
+            lot = _spent(ledger, lot)
+            if not lot:
+                raise
+        finally:
+            self._on_the_way.difference_update((voucher.series, place) for place, voucher in sent.lot)
+        with self._transaction() as db:
+            db.executemany(
+                "UPDATE voucher SET redeemed=1 WHERE series=? AND place=?",
+                [(voucher.series, place) for place, voucher in lot],
+            )
+        return len(lot)
+
+    def redeem(self, ledger: Ledger, series: Series, random: Random, *, singles: bool = False) -> int:
+        """Send one lot and settle it; returns how many vouchers were redeemed, 0 if none waited.
+
+        Let a random time pass before the next one: lots in a row are taken for one wallet's."""
+        sent = self.send(ledger, series, random, singles=singles)
+        return self.settle(ledger, sent) if sent is not None else 0
 
     def count(self, *, redeemed: bool) -> int:
         """Vouchers held with a signature, redeemed or not."""
@@ -91,6 +176,11 @@ class Purse:
     def lots(self) -> list[tuple[int, int]]:
         """(series, lot) of every recipient that received something."""
         query = f"SELECT DISTINCT series, place / {LOT} FROM voucher WHERE redeemed=1 ORDER BY 1, 2"  # noqa: S608
+        return [(int(series), int(lot)) for series, lot in self._db.execute(query)]
+
+    def recipients(self) -> list[tuple[int, int]]:
+        """(series, lot) of every recipient that vouchers were made out to, redeemed or not."""
+        query = f"SELECT DISTINCT series, place / {LOT} FROM voucher WHERE signature IS NOT NULL ORDER BY 1, 2"  # noqa: S608
         return [(int(series), int(lot)) for series, lot in self._db.execute(query)]
 
     def lot(self, series: int, lot: int) -> list[Voucher]:
@@ -109,44 +199,61 @@ class Purse:
         ).fetchone()
         return int(row[0]) - 1
 
+    def _next_place(self, series: int) -> int:
+        query = "SELECT coalesce(max(place) + 1, 0) FROM voucher WHERE series=?"
+        return int(self._db.execute(query, (series,)).fetchone()[0])
+
+    def _request(self, series: int, first: int) -> bytes:
+        """The id of a request, by the first place it is for."""
+        return self._keys.serial(series, -1 - first)[:16]
+
     def _reserve(self, series: int, count: int) -> bytes:
         """Write down what will be asked for before it is asked for."""
-        first = self._db.execute(
-            "SELECT coalesce(max(place) + 1, 0) FROM voucher WHERE series=?", (series,)
-        ).fetchone()[0]
-        request = self._keys.serial(series, -1 - first)[:16]
+        first = self._next_place(series)
+        request = self._request(series, first)
         rows = [(series, first + offset, request) for offset in range(count)]
         with self._transaction() as db:
             db.executemany("INSERT INTO voucher(series, place, request) VALUES(?, ?, ?)", rows)
         return request
 
     def _finish(self, issuer: Issuer, series: Series, request: bytes) -> int:
-        rows = self._db.execute(
-            "SELECT place FROM voucher WHERE series=? AND request=? ORDER BY place", (series.number, request)
-        )
-        places = [int(place) for (place,) in rows]
-        factors = [self._keys.blinding_factor(series.number, place, series.modulus) for place in places]
-        blinded = [
-            blind(
-                series.message(self._keys.serial(series.number, place), self._recipient(series.number, place)),
-                factor,
-                series.modulus,
-            )
-            for place, factor in zip(places, factors, strict=True)
-        ]
-        signed = issuer.sign(self._keys.credential(), series.number, request, blinded)
-        if len(signed) != len(places):
-            raise WalletError("VOUCHER_INVALID", "the issuer signed another number of vouchers", "collect again later")
-        signatures = [unblind(value, factor, series.modulus) for value, factor in zip(signed, factors, strict=True)]
-        for place, signature in zip(places, signatures, strict=True):
+        query = "SELECT min(place), count(*) FROM voucher WHERE series=? AND request=?"
+        first, count = self._db.execute(query, (series.number, request)).fetchone()
+        return self._keep(series, request, first, self._ask(issuer, series, request, first, count))
+
+    def _ask(self, issuer: Issuer, series: Series, request: bytes, first: int, count: int) -> list[int]:
+        """Have a request signed; one that the issuer knows already with the number of places it was for then."""
+        blinded: list[int] = []
+        for size in (count, *(other for other in range(1, REQUEST + 1) if other != count)):
+            blinded += [self._blinded(series, first + offset) for offset in range(len(blinded), size)]
+            try:
+                signed = issuer.sign(self._keys.credential(), series.number, request, blinded[:size])
+            except TideprintError as error:
+                if error.code != REQUEST_CHANGED:
+                    raise
+                continue
+            if len(signed) != size:
+                raise WalletError("VOUCHER_INVALID", "the issuer signed another number of vouchers", "try again later")
+            return signed
+        raise WalletError("VOUCHER_INVALID", "the issuer knows this request, but not as ours", "tell the oracle's desk")
+
+    def _keep(self, series: Series, request: bytes, first: int, signed: Sequence[int]) -> int:
+        """Check signatures and put the vouchers into the file, in place of what was reserved; returns how many."""
+        vouchers = []
+        for place, value in enumerate(signed, first):
+            factor = self._keys.blinding_factor(series.number, place, series.modulus)
+            signature = unblind(value, factor, series.modulus)
             if not series.verify(self._voucher(series.number, place, signature)):
                 raise WalletError("VOUCHER_INVALID", "the issuer's signature does not verify", "collect again later")
+            vouchers.append((series.number, place, request, signature))
         with self._transaction() as db:
-            db.executemany(
-                "UPDATE voucher SET signature=? WHERE series=? AND place=?",
-                [(signature, series.number, place) for place, signature in zip(places, signatures, strict=True)],
-            )
-        return len(places)
+            db.execute("DELETE FROM voucher WHERE series=? AND request=?", (series.number, request))
+            db.executemany("INSERT INTO voucher(series, place, request, signature) VALUES(?, ?, ?, ?)", vouchers)
+        return len(vouchers)
+
+    def _blinded(self, series: Series, place: int) -> int:
+        message = series.message(self._keys.serial(series.number, place), self._recipient(series.number, place))
+        return blind(message, self._keys.blinding_factor(series.number, place, series.modulus), series.modulus)
 
     def _lots(self, series: Series, singles: bool) -> list[Lot]:
         rows = self._db.execute(
@@ -156,12 +263,14 @@ class Purse:
         ).fetchall()
         by_lot: dict[int, Lot] = {}
         for place, signature in rows:
+            if (series.number, place) in self._on_the_way:
+                continue
             by_lot.setdefault(place // LOT, []).append((place, self._voucher(series.number, place, signature)))
         full = [lot for lot in by_lot.values() if len(lot) == LOT]
         rest = [[item] for lot in by_lot.values() if len(lot) < LOT for item in lot]
         return full + (rest if singles else [])
 
-    def _submit(self, ledger: Ledger, lot: Lot) -> tuple[Lot, Pending | None]:
+    def _submit(self, ledger: Ledger, lot: Lot) -> Sent:
         """Send a lot from its own recipient; what a crash hid that it was redeemed before comes back without a send."""
         place, first = lot[0]
         write = writes.Redeem(
@@ -171,28 +280,11 @@ class Purse:
             tuple(writes.RsaValue(voucher.signature) for _, voucher in lot),
         )
         try:
-            return lot, ledger.submit(write, self._keys.recipient(first.series, place // LOT))
+            return Sent(lot, ledger.submit(write, self._keys.recipient(first.series, place // LOT)))
         except WriteReverted:
             if spent := _spent(ledger, lot):
-                return spent, None
+                return Sent(spent, None)
             raise
-
-    def _settle(self, ledger: Ledger, lot: Lot, pending: Pending | None) -> int:
-        """Wait for a lot and mark it; a lot sent twice across a crash fails the second time and counts once.
-
-        Only what the chain has spent is marked: a crash may have left single vouchers of a lot redeemed and others not.
-        """
-        try:
-            if pending is not None:
-                ledger.wait(pending)
-        except WriteReverted:
-            lot = _spent(ledger, lot)
-            if not lot:
-                raise
-        places = [(voucher.series, place) for place, voucher in lot]
-        with self._transaction() as db:
-            db.executemany("UPDATE voucher SET redeemed=1 WHERE series=? AND place=?", places)
-        return len(lot)
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:

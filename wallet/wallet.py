@@ -1,6 +1,6 @@
 """A wallet in a directory: `keystore.json` holds the words, `purse.db` the vouchers. Both are private to the user."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from protocol.typed_data import Consent, Contract, Domain, Message, Revoke, dige
 from protocol.vouchers import Series
 from wallet import keys
 from wallet.errors import WalletError
-from wallet.purse import Issuer, Purse
+from wallet.purse import Issuer, Purse, Random
 
 KEYSTORE = "keystore.json"
 PURSE = "purse.db"
@@ -34,9 +34,7 @@ class Wallet:
         self.purse = Purse(directory / PURSE, unlocked)
 
     @classmethod
-    def create(
-        cls, directory: Path, passphrase: str, random: Callable[[int], bytes], *, iterations: int | None = None
-    ) -> "Wallet":
+    def create(cls, directory: Path, passphrase: str, random: Random, *, iterations: int | None = None) -> "Wallet":
         """Make a wallet with fresh words. `random(n)` gives n random bytes; `iterations` is the keystore's work factor.
 
         Raises `WALLET_EXISTS`."""
@@ -63,32 +61,51 @@ class Wallet:
         """Collect the vouchers that are due; returns how many came."""
         return self.purse.collect(issuer, series)
 
-    def redeem(self, ledger: Ledger, series: Series, *, singles: bool = False) -> int:
-        """Redeem what fills a lot (with `singles`, all); returns how many vouchers."""
-        return self.purse.redeem(ledger, series, singles=singles)
+    def recover(self, issuer: Issuer, series: Series) -> int:
+        """Collect what is due and what these words collected before; after a restore. Returns how many came."""
+        return self.purse.recover(issuer, series)
+
+    def redeem(self, ledger: Ledger, series: Series, random: Random, *, singles: bool = False) -> int:
+        """Redeem one lot, drawn at random (`Purse.send`); returns how many vouchers, 0 if none waits."""
+        return self.purse.redeem(ledger, series, random, singles=singles)
 
     def holdings(self, ledger: Ledger) -> list[Holding]:
-        """Every address of the wallet that holds tokens."""
-        accounts = [self.keys.recipient(series, lot) for series, lot in self.purse.lots()]
-        found = [Holding(account, ledger.balance_of(Address(account.address))) for account in accounts]
+        """Every address of the wallet that holds tokens. The node is asked for everybody's balances."""
+        balances = ledger.balances()
+        accounts = [self.keys.recipient(series, lot) for series, lot in self.purse.recipients()]
+        found = [Holding(account, balances.get(Address(account.address), 0)) for account in accounts]
         return [holding for holding in found if holding.tokens]
 
-    def pay(self, ledger: Ledger, redeemer: Address, tokens: int) -> None:
-        """Pay a redeemer, from as many addresses as it takes. Raises `TOKENS_SHORT`, or the token's refusal."""
-        holdings = self.holdings(ledger)
-        if tokens <= 0 or sum(holding.tokens for holding in holdings) < tokens:
-            raise WalletError("TOKENS_SHORT", f"the wallet does not hold {tokens} tokens", "redeem vouchers first")
-        parts = []
-        for holding in holdings:
-            part = min(tokens, holding.tokens)
-            if part:
-                parts.append((writes.Transfer(redeemer, part), holding.account))
-                tokens -= part
-        ledger.write_all(parts)
+    def pay(self, ledger: Ledger, redeemer: Address, tokens: int) -> list[Holding]:
+        """Pay a redeemer, from one address if one holds enough, else from as few as possible.
 
-    def new_signer(self, relation: int) -> LocalAccount:
-        """An address for one record on chain, never used before and never again."""
-        return self.keys.signer(relation, self.purse.next_use(relation))
+        Returns what was taken from where. Addresses that pay together are linked by it, and what stays at an address
+        is linked to what it paid. Raises `TOKENS_SHORT`, or the token's refusal."""
+        parts = parts_of(self.holdings(ledger), tokens)
+        ledger.write_all([(writes.Transfer(redeemer, part.tokens), part.account) for part in parts])
+        return parts
+
+    def new_signer(self, relation: int, ledger: Ledger) -> LocalAccount:
+        """An address for one record on chain, never used before and never again.
+
+        What the chain marks as used is skipped: a purse restored from the words has forgotten it."""
+        while ledger.is_used(Address((signer := self.keys.signer(relation, self.purse.next_use(relation))).address)):
+            pass
+        return signer
+
+
+def parts_of(holdings: Sequence[Holding], tokens: int) -> list[Holding]:
+    """What to take from where: the smallest holding that is enough; if none is, the largest ones whole until one of the
+    rest is enough for the rest. Raises `TOKENS_SHORT`."""
+    left = sorted(holdings, key=lambda holding: holding.tokens)
+    if tokens <= 0 or sum(holding.tokens for holding in left) < tokens:
+        raise WalletError("TOKENS_SHORT", f"the wallet does not hold {tokens} tokens", "redeem vouchers first")
+    parts = []
+    while left[-1].tokens < tokens:
+        parts.append(left.pop())
+        tokens -= parts[-1].tokens
+    last = next(holding for holding in left if holding.tokens >= tokens)
+    return [*parts, Holding(last.account, tokens)]
 
 
 def sign(account: LocalAccount, domain: Domain, message: Message) -> bytes:

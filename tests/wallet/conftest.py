@@ -3,7 +3,7 @@ import pytest
 from tests.support import Consortium, VoucherIssuer
 from tests.wallet.support import Opened, open_series
 
-SERIES = 16
+SERIES = 28
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,7 @@
 """`tideprint wallet`: what a holder does."""
 
+import secrets
+import time
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -7,6 +9,9 @@ import click
 
 from tideprint.commands.options import HOME, JSON, WALLET, show
 from tideprint.places import Places
+
+SERIES = click.option("--series", "number", type=int, required=True, help="Number of the series, e.g. 202611005.")
+PAUSE_SECONDS = 60.0
 
 
 @click.group()
@@ -41,9 +46,10 @@ def show_wallet(home: Path, name: str, as_json: bool) -> None:
 @wallet.command()
 @HOME
 @WALLET
-@click.option("--series", "number", type=int, required=True, help="Number of the series, e.g. 202611005.")
+@SERIES
+@click.option("--recover", is_flag=True, help="Also what was collected before a restore from words or an old copy.")
 @JSON
-def collect(home: Path, name: str, number: int, as_json: bool) -> None:
+def collect(home: Path, name: str, number: int, recover: bool, as_json: bool) -> None:
     """Collect the vouchers that are due.
 
     Example: tideprint wallet collect --home DIR --wallet wearer-02 --series 202611005
@@ -54,20 +60,34 @@ def collect(home: Path, name: str, number: int, as_json: bool) -> None:
     with ExitStack() as closing:
         opened = opening.wallet(places, name, closing)
         platform = closing.enter_context(opening.platform(places))
-        collected = opened.collect(platform, platform.ledger.series(number))
+        series = platform.ledger.series(number)
+        collected = opened.recover(platform, series) if recover else opened.collect(platform, series)
     show(f"Wallet {name}", {"vouchers_collected": collected}, as_json)
 
 
 @wallet.command()
 @HOME
 @WALLET
-@click.option("--series", "number", type=int, required=True, help="Number of the series, e.g. 202611005.")
-@click.option("--singles", is_flag=True, help="Also what fills no lot of eight, one by one.")
+@SERIES
+@click.option("--all", "everything", is_flag=True, help="Every lot that waits, with a random pause between two.")
+@click.option(
+    "--pause",
+    type=click.FloatRange(min=0),
+    default=PAUSE_SECONDS,
+    show_default=True,
+    metavar="SECONDS",
+    help="The longest pause of --all; every pause is drawn between nothing and this.",
+)
+@click.option("--singles", is_flag=True, help="Also what fills no lot of eight, one by one: for a series that closes.")
 @JSON
-def redeem(home: Path, name: str, number: int, singles: bool, as_json: bool) -> None:
-    """Turn vouchers into tokens at fresh addresses.
+def redeem(home: Path, name: str, number: int, everything: bool, pause: float, singles: bool, as_json: bool) -> None:
+    """Turn one lot of vouchers, drawn at random, into tokens at a fresh address.
 
-    Example: tideprint wallet redeem --home DIR --wallet wearer-02 --series 202611005 --singles
+    One lot a call, at odd hours, says nothing about the other lots. --all costs privacy: lots that follow one another,
+    and more so the shorter the pauses and the fewer others redeem, are taken for one wallet's. Singles of one lot are
+    seen to belong together in any case; they better wait until their lot is full.
+
+    Example: tideprint wallet redeem --home DIR --wallet wearer-02 --series 202611005
     """
     from tideprint import opening
 
@@ -75,8 +95,17 @@ def redeem(home: Path, name: str, number: int, singles: bool, as_json: bool) -> 
     with ExitStack() as closing:
         opened = opening.wallet(places, name, closing)
         ledger = opening.ledger(places)
-        redeemed = opened.redeem(ledger, ledger.series(number), singles=singles)
-    show(f"Wallet {name}", {"vouchers_redeemed": redeemed}, as_json)
+        series = ledger.series(number)
+        redeemed = opened.redeem(ledger, series, secrets.token_bytes, singles=singles)
+        sent = int(redeemed > 0)
+        while everything and opened.purse.waiting(series, singles=singles):
+            time.sleep(secrets.SystemRandom().uniform(0, pause))
+            redeemed += opened.redeem(ledger, series, secrets.token_bytes, singles=singles)
+            sent += 1
+        waiting = opened.purse.waiting(series)
+    if sent > 1:
+        click.echo(f"{sent} redemptions in a row: who reads the chain may take them for one wallet's.", err=True)
+    show(f"Wallet {name}", {"vouchers_redeemed": redeemed, "redemptions": sent, "lots_waiting": waiting}, as_json)
 
 
 @wallet.command()
@@ -100,8 +129,10 @@ def pay(home: Path, name: str, redeemer: str, tokens: int, as_json: bool) -> Non
     places = Places(home)
     with ExitStack() as closing:
         opened = opening.wallet(places, name, closing)
-        opened.pay(opening.ledger(places), Address(to_checksum_address(redeemer)), tokens)
-    show(f"Wallet {name}", {"tokens_paid": tokens}, as_json)
+        parts = opened.pay(opening.ledger(places), Address(to_checksum_address(redeemer)), tokens)
+    if len(parts) > 1:
+        click.echo("No address held enough: those that paid together are linked on the chain now.", err=True)
+    show(f"Wallet {name}", {"tokens_paid": tokens, "addresses_used": len(parts)}, as_json)
 
 
 @wallet.command()

@@ -17,6 +17,7 @@ from tideprint.demo.world import World
 from vault.agreement_book import Party
 from vault.agreements import ToSign
 from vault.gate import Request, Role
+from wallet import whole_days
 from wallet.wallet import sign, withdrawal
 
 HOSPITAL = "Busan Harbour Hospital"
@@ -24,6 +25,8 @@ FIELDS = ("steps", "minutes", "moderate_minutes")
 RELATION = 1
 """The relation for which wallets derive the signers of these agreements."""
 WEEK = 7 * SECONDS_PER_DAY
+CONTRACT_DAYS = 26 * 7
+CONSENT_DAYS = 4 * 7
 SHORT = 4
 """Seconds: long enough to be recorded, short enough to wait for."""
 POLL_SECONDS = 0.2
@@ -164,11 +167,11 @@ def conclude_contract(world: World, patient: Wearer, family: Wearer) -> ToSign:
     """A three-party contract, signed with one-time addresses and recorded on chain."""
     agreements = world.platform.agreements
     signers = {
-        Party.INSTITUTION: world.hospital.new_signer(RELATION),
-        Party.PATIENT: patient.wallet.new_signer(RELATION),
-        Party.FAMILY: family.wallet.new_signer(RELATION),
+        Party.INSTITUTION: world.hospital.new_signer(RELATION, world.ledger),
+        Party.PATIENT: patient.wallet.new_signer(RELATION, world.ledger),
+        Party.FAMILY: family.wallet.new_signer(RELATION, world.ledger),
     }
-    now = world.ledger.time()
+    starts, expires = whole_days(world.ledger.time(), CONTRACT_DAYS)
     terms = ContractTerms(
         version=1,
         institution=HOSPITAL,
@@ -178,9 +181,9 @@ def conclude_contract(world: World, patient: Wearer, family: Wearer) -> ToSign:
         patient_signer=signers[Party.PATIENT].address,
         family_signer=signers[Party.FAMILY].address,
         clauses=CLAUSES,
-        insurance_expires=now + 52 * WEEK,
-        starts=now,
-        expires=now + 26 * WEEK,
+        insurance_expires=starts + 52 * WEEK,
+        starts=starts,
+        expires=expires,
     )
     to_sign = agreements.discuss(agreements.draft_contract(terms))
     message = to_sign.message
@@ -196,19 +199,23 @@ def conclude_contract(world: World, patient: Wearer, family: Wearer) -> ToSign:
 
 
 def give_consent(
-    world: World, patient: Wearer, recipient: SubjectId, lasts: int = 4 * WEEK
+    world: World, patient: Wearer, recipient: SubjectId, lasts: int | None = None
 ) -> tuple[ToSign, LocalAccount]:
-    """A patient's consent for one recipient, signed with a one-time address and recorded on chain."""
-    signer = patient.wallet.new_signer(RELATION)
+    """A patient's consent for one recipient, signed with a one-time address and recorded on chain.
+
+    For whole days, or for exactly `lasts` seconds."""
+    signer = patient.wallet.new_signer(RELATION, world.ledger)
     now = world.ledger.time()
+    # to the second only to watch a consent end; a real one would be recognized by it
+    starts, expires = whole_days(now, CONSENT_DAYS) if lasts is None else (now, now + lasts)
     terms = ConsentTerms(
         patient=patient.subject.hex(),
         recipient=recipient.hex(),
         institution=HOSPITAL,
         scope=Scope(DataClass.WELLNESS_OBS, FIELDS, world.replayed[0], world.last_day),
         purpose=Purpose.FAMRQT,
-        starts=now,
-        expires=now + lasts,
+        starts=starts,
+        expires=expires,
         signer=signer.address,
         max_uses=0,
     )
