@@ -3,7 +3,9 @@
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -100,6 +102,40 @@ def test_no_event_carries_text_or_bytes_of_any_length(house: House) -> None:
                 "address",
                 "bool",
             }
+
+
+def stored(layout: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Name and type of every variable in a storage layout, those of modules too."""
+    for name, entry in layout.items():
+        if "slot" in entry:
+            yield name, entry["type"]
+        else:
+            yield from stored(entry)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_text_is_stored_but_the_tokens_name_and_symbol(name: str) -> None:
+    variables = dict(stored(deployer(name).compiler_data.storage_layout["storage_layout"]))
+    assert len(variables) > 2
+    text = {variable for variable, type in variables.items() if "String" in type}
+    data = {variable for variable, type in variables.items() if "Bytes" in type}
+    assert text == ({"name", "symbol"} if name == "HealthToken" else set())
+    assert data == ({"modulus_of"} if name == "VoucherMint" else set())
+
+
+def test_no_struct_and_no_argument_takes_text(house: House) -> None:
+    """Structs appear in a layout by name only. The domain of EIP-712 lies in the code, fixed at deployment."""
+    mentions = {path.name for path in sources([CONTRACTS]) if "String[" in path.read_text()}
+    assert mentions == {"HealthToken.vy", "erc20.vy", "typed_data.vy"}
+    for path in sources([CONTRACTS]):
+        for struct in re.findall(r"struct \w+:\n((?:    .*\n)+)", path.read_text()):
+            assert "String" not in struct
+            assert "Bytes" not in struct
+    for contract in (house.council, house.token, house.mint, house.references, house.consents):
+        calls = [entry for entry in contract.abi if entry["type"] == "function"]
+        assert not any("string" in field["type"] for entry in calls for field in entry["inputs"])
+        told = {entry["name"] for entry in calls for field in entry["outputs"] if "string" in field["type"]}
+        assert told <= {"name", "symbol", "eip712Domain"}
 
 
 @pytest.mark.parametrize("name", NAMES)
