@@ -32,11 +32,11 @@ CREATE TABLE IF NOT EXISTS filed (
     subject BLOB NOT NULL, day BLOB NOT NULL, sealed BLOB NOT NULL, PRIMARY KEY (subject, day)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS waiting (
     number BLOB PRIMARY KEY, subject BLOB NOT NULL, day BLOB NOT NULL, sealed BLOB NOT NULL) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS waiting_day ON waiting (subject, day);
+CREATE INDEX IF NOT EXISTS day_waiting ON waiting (subject, day);
 CREATE TABLE IF NOT EXISTS refused (
     number BLOB NOT NULL, minute BLOB NOT NULL, subject BLOB NOT NULL, day BLOB NOT NULL, sealed BLOB NOT NULL,
     PRIMARY KEY (number, minute)) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS refused_day ON refused (subject, day);
+CREATE INDEX IF NOT EXISTS day_refused ON refused (subject, day);
 CREATE TABLE IF NOT EXISTS frozen (day INTEGER PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS sealing (
     subject BLOB NOT NULL, day BLOB NOT NULL, PRIMARY KEY (subject, day)) WITHOUT ROWID;
