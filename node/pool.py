@@ -189,6 +189,16 @@ class Pool:
         """Could anything run now?"""
         return any(self._nonces[sender] in queue for sender, queue in self._queues.items())
 
+    @property
+    def pending_count(self) -> int:
+        """How many could run now."""
+        return sum(self._first_gap(sender) - self._nonces[sender] for sender in self._queues)
+
+    @property
+    def size(self) -> int:
+        """Wire bytes of all that waits."""
+        return self._bytes
+
     def split(self) -> tuple[dict[bytes, list[Transaction]], dict[bytes, list[Transaction]]]:
         """(pending, queued) by sender, rising by nonce: what could run now and what waits behind a gap."""
         pending: dict[bytes, list[Transaction]] = {}

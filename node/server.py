@@ -29,7 +29,7 @@ from node.store import Store
 from node.transactions import Transaction
 
 log = logging.getLogger(__name__)
-WORKERS = 2
+WORKERS, READERS = 2, 1
 SWITCH_SECONDS = 0.001
 """How long a thread may keep the interpreter; short, so that reads do not wait for the sealer."""
 STALE_HEARTBEATS = 3
@@ -60,13 +60,21 @@ class Server:
             self.application.is_trusted,
         )
         self._driver = SoloSealer(self.application, self.pool, self._clock, config.sealing, self._on_block)
-        self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="reads")
+        self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="calls")
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reads")
         self._filters = Filters(self._clock, config.limits.filters)
         reader = Reader(self.application, self._store, executor)
-        self._context = Context(
-            self.application, reader, self.pool, config.limits, self._filters, self._on_transaction, self._workers
+        self.context = Context(
+            self.application,
+            reader,
+            self.pool,
+            config.limits,
+            self._filters,
+            self._on_transaction,
+            self._workers,
+            self._readers,
         )
-        self._front = Front(self._context, config.origins, self.trouble)
+        self._front = Front(self.context, config.origins, self.trouble)
         self._last_block = self._clock.elapsed()
         self._stopping = False
         self.url = ""
@@ -97,7 +105,8 @@ class Server:
         finally:
             self._front.close()
             await runner.cleanup()
-            self._workers.shutdown(wait=True, cancel_futures=True)
+            for executor in (self._workers, self._readers):
+                executor.shutdown(wait=True, cancel_futures=True)
             with contextlib.suppress(FileNotFoundError):
                 (self._folder / URL_FILE).unlink()
             self._store.close()

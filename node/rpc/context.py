@@ -1,9 +1,11 @@
 """What the methods work on."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any, TypeVar
 
 from node.application import Application
@@ -20,6 +22,13 @@ T = TypeVar("T")
 CLIENT_VERSION = "tideprint/0.1.0/py-evm"
 
 
+class Beside(Enum):
+    """Where a method runs that would hold up the event loop: with calls that may take seconds, or with reads."""
+
+    CALLS = "calls"
+    READS = "reads"
+
+
 @dataclass(slots=True)
 class Context:
     """Application, pool and reader, and the limits. `on_transaction` hears of everything that enters the pool."""
@@ -31,17 +40,19 @@ class Context:
     filters: Filters
     on_transaction: Callable[[Transaction], None]
     workers: ThreadPoolExecutor
-    running: int = field(default=0)
+    readers: ThreadPoolExecutor
+    running: Counter[Beside] = field(default_factory=Counter)
 
-    async def in_worker(self, function: Callable[..., Any], *arguments: Any) -> Any:
+    async def beside(self, where: Beside, function: Callable[..., T], *arguments: Any) -> T:
         """Run what takes long beside the event loop. Raises RpcError -32005 when too much runs already."""
-        if self.running >= self.limits.calls:
+        if self.running[where] >= self.limits.calls:
             raise RpcError(Code.LIMIT_EXCEEDED, f"more than {self.limits.calls} calls at once; try again")
-        self.running += 1
+        self.running[where] += 1
+        executor = self.workers if where is Beside.CALLS else self.readers
         try:
-            return await asyncio.get_running_loop().run_in_executor(self.workers, function, *arguments)
+            return await asyncio.get_running_loop().run_in_executor(executor, function, *arguments)
         finally:
-            self.running -= 1
+            self.running[where] -= 1
 
 
 def find_header(reader: Reader, choice: BlockChoice) -> Header | None:

@@ -1,5 +1,6 @@
 """From the bytes of a request to the bytes of an answer: single, batch, notification, errors."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -7,8 +8,8 @@ from typing import Any
 import orjson
 
 from node.errors import NodeError
-from node.rpc.context import Context
-from node.rpc.errors import Code, RpcError, rpc_error
+from node.rpc.context import Beside, Context
+from node.rpc.errors import Code, RpcError, answer_too_large, rpc_error
 from node.rpc.methods import METHODS
 from node.rpc.parameters import parse_all
 
@@ -22,31 +23,46 @@ async def answer(context: Context, body: bytes, extra: Extra | None = None) -> b
     try:
         request = orjson.loads(body)
     except orjson.JSONDecodeError:
-        return orjson.dumps(_failure(None, RpcError(Code.PARSE, "invalid JSON")))
+        return _failure(None, RpcError(Code.PARSE, "invalid JSON"))
     if not isinstance(request, list):
-        single = await _one(context, request, extra)
-        return None if single is None else orjson.dumps(single)
+        return await _one(context, request, extra, context.limits.answer_bytes)
     if not request:
-        return orjson.dumps(_failure(None, RpcError(Code.INVALID_REQUEST, "empty batch")))
+        return _failure(None, RpcError(Code.INVALID_REQUEST, "empty batch"))
     if len(request) > context.limits.batch:
         error = RpcError(Code.LIMIT_EXCEEDED, f"more than {context.limits.batch} requests in a batch")
-        return orjson.dumps(_failure(None, error))
-    answers = [one for item in request if (one := await _one(context, item, extra)) is not None]
-    return orjson.dumps(answers) if answers else None
+        return _failure(None, error)
+    return await _batch(context, request, extra)
 
 
-def _failure(request_id: object, error: RpcError) -> dict[str, Any]:
-    return {"jsonrpc": "2.0", "id": request_id, "error": error.body()}
+async def _batch(context: Context, requests: list[object], extra: Extra | None) -> bytes | None:
+    """One after the other, letting others in between; what would make the answer too large is not run."""
+    answers: list[bytes] = []
+    room = context.limits.answer_bytes
+    for item in requests:
+        await asyncio.sleep(0)
+        one = await _one(context, item, extra, room)
+        if one is not None:
+            answers.append(one)
+            room = max(0, room - len(one))
+    return b"[" + b",".join(answers) + b"]" if answers else None
 
 
-async def _one(context: Context, request: object, extra: Extra | None) -> dict[str, Any] | None:
+def _failure(request_id: object, error: RpcError) -> bytes:
+    return orjson.dumps({"jsonrpc": "2.0", "id": request_id, "error": error.body()})
+
+
+async def _one(context: Context, request: object, extra: Extra | None, room: int) -> bytes | None:
     if not isinstance(request, dict) or not isinstance(request.get("method"), str):
         return _failure(None, RpcError(Code.INVALID_REQUEST, "invalid request"))
     request_id = request.get("id")
     if not isinstance(request_id, str | int | float | None):
         return _failure(None, RpcError(Code.INVALID_REQUEST, "invalid request id"))
     try:
+        if room <= 0:
+            raise answer_too_large(context.limits.answer_bytes)
         result = await _run(context, request["method"], request.get("params"), extra)
+        if len(result) > room:
+            raise answer_too_large(context.limits.answer_bytes)
     except RpcError as error:
         return _failure(request_id, error)
     except NodeError as error:
@@ -54,16 +70,24 @@ async def _one(context: Context, request: object, extra: Extra | None) -> dict[s
     except Exception:
         log.exception("%s failed", request["method"])
         return _failure(request_id, RpcError(Code.INTERNAL, "internal error"))
-    return {"jsonrpc": "2.0", "id": request_id, "result": result} if "id" in request else None
+    if "id" not in request:
+        return None
+    return b'{"jsonrpc":"2.0","id":' + orjson.dumps(request_id) + b',"result":' + result + b"}"
 
 
-async def _run(context: Context, name: str, params: object, extra: Extra | None) -> Any:
+async def _run(context: Context, name: str, params: object, extra: Extra | None) -> bytes:
+    """The result in JSON, encoded where it was computed."""
     method = METHODS.get(name)
     if method is None:
         if extra is not None and name in ("eth_subscribe", "eth_unsubscribe"):
-            return await extra(name, params)
+            return orjson.dumps(await extra(name, params))
         raise RpcError(Code.METHOD_NOT_FOUND, f"Method {name[:100]} not found")
     arguments = parse_all(method.parsers, method.required, params)
-    if method.long:
-        return await context.in_worker(method.function, context, *arguments)
-    return method.function(context, *arguments)
+    if method.beside is not None:
+        return await context.beside(method.beside, _encoded, method.function, context, *arguments)
+    result = method.function(context, *arguments)
+    return await context.beside(Beside.READS, _encoded, result) if callable(result) else orjson.dumps(result)
+
+
+def _encoded(function: Callable[..., Any], *arguments: Any) -> bytes:
+    return orjson.dumps(function(*arguments))

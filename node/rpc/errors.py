@@ -42,3 +42,10 @@ def rpc_error(error: NodeError) -> RpcError:
     if isinstance(error, TransactionRefused) and error.refused in PERMISSION_CODES:
         return RpcError(Code.TRANSACTION_REJECTED, message, {"code": error.code})
     return RpcError(Code.SERVER, message, {"code": error.code})
+
+
+def answer_too_large(limit: int) -> RpcError:
+    """The answer (of a whole batch together) would be larger than one may be."""
+    return RpcError(
+        Code.LIMIT_EXCEEDED, f"the answer exceeds {limit} bytes; ask for less at once", {"code": "ANSWER_TOO_LARGE"}
+    )

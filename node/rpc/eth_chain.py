@@ -4,7 +4,8 @@ from typing import Any
 
 from node.reader import Reader
 from node.rpc import formats
-from node.rpc.context import Context, find_header
+from node.rpc.context import Context, find_header, need_header
+from node.rpc.errors import Code, RpcError
 from node.rpc.parameters import BlockChoice
 
 MOST_FEE_BLOCKS = 1_024
@@ -38,8 +39,10 @@ def blob_price(context: Context) -> str:
 
 
 def fee_history(context: Context, count: int, newest: BlockChoice, percentiles: list[float] | None = None) -> Any:
-    last = find_header(context.reader, newest)
-    number = context.reader.head.number if last is None else last.number
+    head = context.reader.head.number
+    if newest.number is not None and newest.number > head:
+        raise RpcError(Code.SERVER, f"request beyond head block: requested {newest.number}, head {head}")
+    number = need_header(context.reader, newest).number
     headers = [context.reader.header(n) for n in range(max(0, number + 1 - min(count, MOST_FEE_BLOCKS)), number + 1)]
     found = [h for h in headers if h is not None]
     history: dict[str, Any] = {

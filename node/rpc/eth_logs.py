@@ -1,12 +1,11 @@
 """eth_: logs and polled filters."""
 
-from itertools import islice
 from typing import Any
 
 from node.reader import LogQuery
 from node.rpc import formats
 from node.rpc.context import Context, find_header, need_header
-from node.rpc.errors import Code, RpcError
+from node.rpc.errors import Code, RpcError, answer_too_large
 from node.rpc.filters import Filter
 from node.rpc.parameters import BlockChoice, LogFilter
 
@@ -20,7 +19,8 @@ def get_logs(context: Context, wanted: LogFilter) -> list[dict[str, Any]]:
     first, last = (_height(context, choice) for choice in (wanted.first, wanted.last))
     if first > last:
         raise RpcError(Code.INVALID_PARAMS, "invalid block range params")
-    return _collect(context, first, min(last, context.reader.head.number), wanted.query)
+    head = context.reader.head.number
+    return _collect(context, first, min(last, head), wanted.query) if first <= head else []
 
 
 def _height(context: Context, choice: BlockChoice) -> int:
@@ -31,10 +31,16 @@ def _collect(context: Context, first: int, last: int, query: LogQuery) -> list[d
     limits = context.limits
     if last - first >= limits.log_blocks:
         raise RpcError(Code.LIMIT_EXCEEDED, f"more than {limits.log_blocks} blocks; ask for a smaller range")
-    found = list(islice(context.reader.logs(first, last, query), limits.log_results + 1))
-    if len(found) > limits.log_results:
-        raise RpcError(Code.LIMIT_EXCEEDED, f"more than {limits.log_results} logs; ask for a smaller range")
-    return [formats.log(placed) for placed in found]
+    found: list[dict[str, Any]] = []
+    size = 0
+    for placed in context.reader.logs(first, last, query):
+        size += 2 * len(placed.log.data)
+        if len(found) >= limits.log_results:
+            raise RpcError(Code.LIMIT_EXCEEDED, f"more than {limits.log_results} logs; ask for a smaller range")
+        if size > limits.answer_bytes:
+            raise answer_too_large(limits.answer_bytes)
+        found.append(formats.log(placed))
+    return found
 
 
 def new_filter(context: Context, wanted: LogFilter) -> str:
@@ -64,16 +70,18 @@ def get_filter_logs(context: Context, name: str) -> list[dict[str, Any]]:
 
 
 def get_filter_changes(context: Context, name: str) -> list[Any]:
+    """What is new; where it is too much to tell, it stays new."""
     found = context.filters.get(name)
     if found.kind == "pending":
-        hashes = [formats.data(found.pending.popleft()) for _ in range(len(found.pending))]
-        return list(hashes)
+        return [formats.data(found.pending.popleft()) for _ in range(len(found.pending))]
     first, last = found.seen + 1, context.reader.head.number
-    found.seen = max(found.seen, last)
     if found.kind == "blocks":
         headers = (context.reader.header(number) for number in range(first, last + 1))
-        return [formats.data(header.hash) for header in headers if header is not None]
-    return _log_changes(context, found, first, last)
+        changes = [formats.data(header.hash) for header in headers if header is not None]
+    else:
+        changes = _log_changes(context, found, first, last)
+    found.seen = max(found.seen, last)
+    return changes
 
 
 def _log_changes(context: Context, found: Filter, first: int, last: int) -> list[Any]:

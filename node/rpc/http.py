@@ -76,7 +76,8 @@ class Front:
             return web.Response(status=503, text="too many connections\n")
         socket = web.WebSocketResponse(max_msg_size=self._context.limits.body_bytes, heartbeat=30)
         await socket.prepare(request)
-        session = Session(self._context.limits.subscriptions)
+        limits = self._context.limits
+        session = Session(limits.subscriptions, limits.socket_bytes, lambda: _cut_off(request))
         self._sessions.add(session)
         writer = asyncio.create_task(_write(socket, session))
         try:
@@ -100,6 +101,12 @@ class Front:
 async def _write(socket: web.WebSocketResponse, session: Session) -> None:
     """Send what waits until the session ends or the client is gone."""
     with contextlib.suppress(ConnectionError):
-        while (message := await session.queue.get()) is not None:
+        while (message := await session.next()) is not None:
             await socket.send_str(message.decode())
     await socket.close()
+
+
+def _cut_off(request: web.Request) -> None:
+    """Drop a connection with all that waits in it; a polite close would wait for a client that does not read."""
+    if request.transport is not None:
+        request.transport.abort()

@@ -1,5 +1,6 @@
 """net_, web3_, txpool_ and the raw side of debug_."""
 
+from collections.abc import Callable
 from typing import Any
 
 import rlp
@@ -8,9 +9,12 @@ from eth_hash.auto import keccak
 from node.addresses import checksummed
 from node.rpc import formats
 from node.rpc.context import CLIENT_VERSION, Context, need_header
-from node.rpc.errors import Code, RpcError
+from node.rpc.errors import Code, RpcError, answer_too_large
 from node.rpc.parameters import BlockChoice
 from node.transactions import Transaction
+
+HEX = 2
+"""Characters for a byte."""
 
 
 def client_version(context: Context) -> str:
@@ -34,16 +38,16 @@ def peer_count(context: Context) -> str:
 
 
 def pool_status(context: Context) -> dict[str, str]:
-    pending, queued = context.pool.split()
-    return {
-        "pending": formats.quantity(sum(map(len, pending.values()))),
-        "queued": formats.quantity(sum(map(len, queued.values()))),
-    }
+    pending = context.pool.pending_count
+    return {"pending": formats.quantity(pending), "queued": formats.quantity(len(context.pool) - pending)}
 
 
-def pool_content(context: Context) -> dict[str, Any]:
+def pool_content(context: Context) -> Callable[[], dict[str, Any]]:
+    """What waits is listed at once; writing it out may take long."""
+    if context.pool.size * HEX > context.limits.answer_bytes:
+        raise answer_too_large(context.limits.answer_bytes)
     pending, queued = context.pool.split()
-    return {"pending": _by_nonce(pending), "queued": _by_nonce(queued)}
+    return lambda: {"pending": _by_nonce(pending), "queued": _by_nonce(queued)}
 
 
 def _by_nonce(part: dict[bytes, list[Transaction]]) -> dict[str, dict[str, Any]]:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from node.execution import CallRequest
@@ -11,6 +12,7 @@ from node.rpc.errors import Code, RpcError
 from node.transactions import AccessList
 
 Parser = Callable[[Any], Any]
+MOST_PERCENTILES = 100
 TAGS = {"latest", "pending", "safe", "finalized", "earliest"}
 _QUANTITY = re.compile(r"0x(0|[1-9a-fA-F][0-9a-fA-F]{0,63})")
 _DATA = re.compile(r"0x([0-9a-fA-F]{2})*")
@@ -86,10 +88,14 @@ def flag(value: object) -> bool:
     return value
 
 
-def numbers(value: object) -> list[float]:
-    """A list of numbers."""
+def percentiles(value: object) -> list[float]:
+    """At most 100 numbers from 0 to 100, rising."""
     if not isinstance(value, list) or any(isinstance(n, bool) or not isinstance(n, int | float) for n in value):
         raise _Wrong("a list of numbers expected")
+    if len(value) > MOST_PERCENTILES:
+        raise _Wrong(f"invalid reward percentile: more than {MOST_PERCENTILES}")
+    if any(not 0 <= n <= 100 for n in value) or any(after <= n for n, after in pairwise(value)):
+        raise _Wrong("invalid reward percentile: from 0 to 100 and rising")
     return value
 
 
@@ -177,11 +183,13 @@ def _topics(item: object) -> list[bytes]:
 def _access_list(value: object) -> AccessList:
     if not isinstance(value, list):
         raise _Wrong("accessList must be a list")
-    return tuple(
-        (address(entry.get("address")), tuple(slot(key) for key in entry.get("storageKeys", [])))
-        for entry in value
-        if isinstance(entry, dict)
-    )
+    entries = []
+    for entry in value:
+        keys = (entry.get("storageKeys") or []) if isinstance(entry, dict) else None
+        if not isinstance(keys, list):
+            raise _Wrong("an entry of accessList is an address with a list of storageKeys")
+        entries.append((address(entry.get("address")), tuple(slot(key) for key in keys)))
+    return tuple(entries)
 
 
 def _short(value: object) -> str:

@@ -1,11 +1,12 @@
 """eth_subscribe: newHeads, logs and newPendingTransactions over one WebSocket connection.
 
-Each connection has a bounded queue; a client that reads too slowly is disconnected rather than fed with gaps.
+Each connection has a queue bounded in messages and bytes; a client that reads too slowly is cut off rather
+than fed with gaps.
 """
 
 import asyncio
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,12 +32,17 @@ class Subscription:
 
 
 class Session:
-    """One connection: its subscriptions and what waits to be sent. `None` in the queue ends it."""
+    """One connection: its subscriptions and what waits to be sent.
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    At most `most` subscriptions and `most_bytes` waiting; `abort` cuts a connection off that lets more wait.
+    """
+
+    def __init__(self, most: int, most_bytes: int, abort: Callable[[], None]) -> None:
+        self._most, self._most_bytes, self._abort = most, most_bytes, abort
         self._subscriptions: dict[str, Subscription] = {}
-        self.queue: asyncio.Queue[bytes | None] = asyncio.Queue(QUEUE)
+        self._queue: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self._ended = False
+        self.waiting = 0
 
     async def handle(self, name: str, params: object) -> Any:
         """eth_subscribe and eth_unsubscribe. Raises RpcError."""
@@ -49,17 +55,29 @@ class Session:
         return subscription_id
 
     def send(self, message: bytes) -> None:
-        """Queue a message; a full queue ends the connection."""
-        try:
-            self.queue.put_nowait(message)
-        except asyncio.QueueFull:
+        """Queue a message; one too many cuts the connection off."""
+        if self._ended:
+            return
+        if self._queue.qsize() >= QUEUE or self.waiting + len(message) > self._most_bytes:
             self.close()
+            self._abort()
+            return
+        self.waiting += len(message)
+        self._queue.put_nowait(message)
+
+    async def next(self) -> bytes | None:
+        """The next message to send; None when the connection is to end."""
+        message = await self._queue.get()
+        self.waiting -= 0 if message is None else len(message)
+        return message
 
     def close(self) -> None:
         """End the connection, dropping what waits."""
-        while not self.queue.empty():
-            self.queue.get_nowait()
-        self.queue.put_nowait(None)
+        self._ended = True
+        while not self._queue.empty():
+            self._queue.get_nowait()
+        self.waiting = 0
+        self._queue.put_nowait(None)
         self._subscriptions.clear()
 
     def on_block(self, block: Block) -> None:

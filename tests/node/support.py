@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import requests
 from eth_abi.abi import encode
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
@@ -157,6 +159,40 @@ def chain(folder: Path, born: Genesis | None = None) -> Iterator[Chain]:
         yield Chain(application, store)
     finally:
         store.close()
+
+
+class Client:
+    """Posts JSON to a node."""
+
+    def __init__(self, url: str) -> None:
+        self.url, self._session = url, requests.Session()
+
+    def post(self, body: object) -> Any:
+        return self._session.post(self.url, json=body, timeout=30).json()
+
+    def answer(self, method: str, *params: object) -> Any:
+        return self.post({"jsonrpc": "2.0", "id": 7, "method": method, "params": list(params)})
+
+    def ask(self, method: str, *params: object) -> Any:
+        reply = self.answer(method, *params)
+        assert "error" not in reply, reply
+        return reply["result"]
+
+    def error(self, method: str, *params: object) -> dict[str, Any]:
+        reply = self.answer(method, *params)
+        assert "result" not in reply, reply
+        error: dict[str, Any] = reply["error"]
+        return error
+
+    def mined(self, transaction: bytes) -> dict[str, Any]:
+        """The receipt of a transaction sent now."""
+        digest = self.ask("eth_sendRawTransaction", "0x" + transaction.hex())
+        for _ in range(200):
+            receipt: dict[str, Any] | None = self.ask("eth_getTransactionReceipt", digest)
+            if receipt is not None:
+                return receipt
+            time.sleep(0.05)
+        raise AssertionError("never mined")
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """JSON-RPC against a real server: what clients ask, in their order, and every error they may meet."""
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -11,7 +10,6 @@ from hexbytes import HexBytes
 from web3 import Web3
 from web3.exceptions import ContractLogicError, TransactionNotFound, Web3RPCError
 
-from node.config import Limits
 from node.rpc.methods import METHODS
 from node.server import Server
 from tests.node.support import (
@@ -19,37 +17,13 @@ from tests.node.support import (
     NOBODY,
     SECOND,
     STRANGER,
+    Client,
     call_data,
     compiled,
     council_creation,
     creation,
-    serving,
     sign,
 )
-
-
-class Client:
-    """Posts JSON to a node."""
-
-    def __init__(self, url: str) -> None:
-        self.url, self._session = url, requests.Session()
-
-    def post(self, body: object) -> Any:
-        return self._session.post(self.url, json=body, timeout=30).json()
-
-    def answer(self, method: str, *params: object) -> Any:
-        return self.post({"jsonrpc": "2.0", "id": 7, "method": method, "params": list(params)})
-
-    def ask(self, method: str, *params: object) -> Any:
-        reply = self.answer(method, *params)
-        assert "error" not in reply, reply
-        return reply["result"]
-
-    def error(self, method: str, *params: object) -> dict[str, Any]:
-        reply = self.answer(method, *params)
-        assert "result" not in reply, reply
-        error: dict[str, Any] = reply["error"]
-        return error
 
 
 @pytest.fixture(scope="module")
@@ -327,23 +301,6 @@ def test_health(node: Client) -> None:
     ready = requests.get(node.url + "/readiness", timeout=5)
     assert (ready.status_code, ready.json()["status"]) == (200, "UP")
     assert requests.get(node.url, timeout=5).status_code == 200
-
-
-def test_limits(tmp_path_factory: pytest.TempPathFactory) -> None:
-    limits = Limits(body_bytes=2_000, batch=2, log_blocks=1, filters=1, calls=1)
-    with serving(tmp_path_factory.mktemp("limits"), limits=limits) as running:
-        small = Client(running.url)
-        ask = {"jsonrpc": "2.0", "id": 1, "method": "eth_chainId"}
-        assert small.post([ask] * 3)["error"]["code"] == -32005
-        assert requests.post(running.url, json=[ask] * 100, timeout=5).status_code == 413
-        assert small.error("eth_getLogs", {"fromBlock": "0x0", "toBlock": "0x9"})["code"] in (-32005, -32602)
-        small.ask("eth_newBlockFilter")
-        assert small.error("eth_newBlockFilter")["code"] == -32005
-        spin = {"data": "0x5b600056", "gas": hex(3_000_000)}
-        with ThreadPoolExecutor(4) as many:
-            replies = list(many.map(lambda _: Client(running.url).answer("eth_call", spin), range(4)))
-        codes = {reply["error"]["code"] for reply in replies}
-        assert -32005 in codes
 
 
 def test_every_method_of_the_table_answers_or_refuses_by_form(node: Client) -> None:

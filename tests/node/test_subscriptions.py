@@ -2,16 +2,19 @@
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 from web3 import AsyncWeb3, WebSocketProvider
+from yarl import URL
 
+from node.config import Limits
 from node.rpc.errors import RpcError
 from node.rpc.subscriptions import QUEUE, Session
 from node.server import Server
-from tests.node.support import FOUNDER, call_data, council_creation, creation, sign
+from tests.node.support import FOUNDER, call_data, council_creation, creation, serving, sign
 
 
 async def _ask(socket: aiohttp.ClientWebSocketResponse, request_id: int, method: str, *params: object) -> Any:
@@ -96,18 +99,59 @@ async def test_calls_and_errors_work_over_the_socket_too(server: Server) -> None
 
 
 async def test_subscriptions_are_bounded() -> None:
-    session = Session(most=1)
+    session = Session(1, 100, lambda: None)
     await session.handle("eth_subscribe", ["newHeads"])
     with pytest.raises(RpcError, match="more than 1"):
         await session.handle("eth_subscribe", ["newHeads"])
 
 
-async def test_a_client_that_does_not_read_is_disconnected() -> None:
-    session = Session(most=1)
-    for _ in range(QUEUE + 1):
-        session.send(b"{}")
-    assert session.queue.qsize() == 1
-    assert session.queue.get_nowait() is None
+@pytest.mark.parametrize(("message", "fitting"), [(b"{}", QUEUE), (b"x" * 40_000, 25)])
+async def test_a_client_that_does_not_read_is_cut_off(message: bytes, fitting: int) -> None:
+    """By the number of its messages, or by their bytes."""
+    cut: list[bool] = []
+    session = Session(1, 1_000_000, lambda: cut.append(True))
+    for _ in range(fitting):
+        session.send(message)
+    assert not cut
+    assert session.waiting == fitting * len(message)
+    session.send(message)
+    session.send(message)
+    assert cut == [True]
+    assert session.waiting == 0
+    assert await session.next() is None
+
+
+async def test_what_is_read_makes_room() -> None:
+    session = Session(1, 10, lambda: pytest.fail("cut off"))
+    for _ in range(5):
+        session.send(b"x" * 10)
+        assert await session.next() == b"x" * 10
+
+
+async def test_a_socket_that_never_reads_is_cut_off(tmp_path: Path) -> None:
+    """Answers pile up behind a client that only asks; the node drops it and its bytes, and goes on."""
+    with serving(tmp_path, limits=Limits(socket_bytes=200_000)) as running:
+        url = URL(running.url)
+        reader, writer = await asyncio.open_connection(url.host, url.port, limit=1_024)
+        writer.write(
+            b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+        )
+        await reader.readuntil(b"\r\n\r\n")
+        ask = {"jsonrpc": "2.0", "id": "x" * 60_000, "method": "eth_chainId"}
+        body = json.dumps(ask).encode()
+        frame = b"\x81\xfe" + len(body).to_bytes(2, "big") + bytes(4) + body
+        with pytest.raises(ConnectionError):
+            await _write_for_ever(writer, frame)
+        writer.close()
+        async with aiohttp.ClientSession() as http, http.ws_connect(running.url) as socket:
+            assert (await _ask(socket, 1, "eth_chainId"))["result"] == hex(20_210_310)
+
+
+async def _write_for_ever(writer: asyncio.StreamWriter, frame: bytes) -> None:
+    for _ in range(2_000):
+        writer.write(frame)
+        await asyncio.wait_for(writer.drain(), 10)
 
 
 async def test_a_client_that_goes_away_leaves_the_node_well(server: Server) -> None:
