@@ -42,6 +42,8 @@ DECODED_BYTES = 64 * 1024 * 1024
 """Wire bytes of the checked transactions whose decoded form is kept until a block takes them."""
 REFUSED = 2
 ANCESTORS = 256
+LATEST_TIME = 2**63
+"""Seconds; what executes and what reads blocks may count on fewer than 64 bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,6 +263,8 @@ class Application:
         parent = self._parent()
         if slot.height != parent.number + 1:
             return f"height {slot.height} does not follow {parent.number}"
+        if slot.time >= LATEST_TIME:
+            return f"time {slot.time} is beyond {LATEST_TIME}"
         return "" if slot.time > parent.time else f"time {slot.time} is not after {parent.time}"
 
     def _open(self, slot: Slot) -> tuple[Environment, Overlay, BlockRun, Permissions]:

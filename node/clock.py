@@ -13,10 +13,10 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The machine's clock."""
+    """The machine's clock; the seconds of a machine that slept count as elapsed."""
 
     def now(self) -> float:
         return time.time()
 
     def elapsed(self) -> float:
-        return time.monotonic()
+        return time.clock_gettime(time.CLOCK_BOOTTIME)

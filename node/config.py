@@ -1,8 +1,9 @@
 """The node's settings: `node.toml` in its data directory. Nothing is read on import.
 
 http = "127.0.0.1:8545"      where JSON-RPC listens, HTTP and WebSocket on one port
-[sealing] heartbeat, work, clock_tolerance        [pool] capacity, bytes, per_sender, lifetime
-[limits]  body_bytes, batch, log_blocks, log_results, filters, subscriptions, calls     [store] map_gib
+[sealing] heartbeat, work, clock_tolerance, clock_leap        [pool] capacity, bytes, per_sender, lifetime
+[limits]  body_bytes, answer_bytes, socket_bytes, batch, log_blocks, log_results, filters, subscriptions, calls
+[store]   map_gib
 """
 
 import tomllib
@@ -21,11 +22,13 @@ STORE_FOLDER = "chain"
 
 @dataclass(frozen=True, slots=True)
 class Sealing:
-    """Seconds: between empty blocks, of execution a block may take, and that the clock may step back unnoticed."""
+    """Seconds: between empty blocks, of execution a block may take, that the clock may step back
+    unnoticed, and that it may run ahead of the machine's own count between two blocks."""
 
     heartbeat: float = 5.0
     work: float = 0.8
     clock_tolerance: float = 2.0
+    clock_leap: float = 3_600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,8 @@ class Limits:
     """What one request, connection or client may ask for."""
 
     body_bytes: int = 5 * 1024 * 1024
+    answer_bytes: int = 25 * 1024 * 1024
+    socket_bytes: int = 32 * 1024 * 1024
     batch: int = 1_000
     log_blocks: int = 100_000
     log_results: int = 10_000

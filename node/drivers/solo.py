@@ -2,7 +2,8 @@
 
 A block is made at most once a second: as soon as the pool has something to run, and an empty one after `heartbeat`
 seconds without any. Its time is max(now, parent + 1). When the clock stands before the last block by more than the
-tolerance, nothing is sealed and it is tried again every second.
+tolerance, or has run far ahead of the machine's own count of seconds since the last block, nothing is sealed and it is
+tried again every second: a block of a wrong future could never be followed by one of the right time.
 
 Execution runs in a thread of its own. The event loop keeps answering meanwhile; the two share the interpreter, so a
 read waits for a switch interval, not for a block.
@@ -26,7 +27,7 @@ INTERVAL = 1.0
 
 
 class ClockUntrusted(NodeError):
-    """The clock stands before the last block."""
+    """The clock stands before the last block, or leapt ahead since."""
 
 
 class SoloSealer:
@@ -47,6 +48,7 @@ class SoloSealer:
         self._stopping = asyncio.Event()
         self._sealed_at = clock.elapsed() - INTERVAL
         self._trouble = ""
+        self._trusted = (clock.now(), clock.elapsed())
 
     @property
     def trouble(self) -> str:
@@ -101,11 +103,20 @@ class SoloSealer:
                 f"the clock stands {parent.time - now:.0f} s before the last block",
                 "set the clock; sealing goes on by itself",
             )
+        wall, count = self._trusted
+        leap = (now - wall) - (self._clock.elapsed() - count)
+        if leap > self._settings.clock_leap:
+            raise ClockUntrusted(
+                "CLOCK_UNTRUSTED",
+                f"the clock leapt {leap:.0f} s ahead since the last block",
+                "set the clock; sealing goes on by itself; if it is right now, start the node again",
+            )
         return Slot(parent.number + 1, max(int(now), parent.time + 1))
 
     async def seal(self) -> Block:
         """Make one block of what waits, now. Raises ClockUntrusted, StoreError."""
         slot = self.next_slot()
+        self._trusted = (self._clock.now(), self._clock.elapsed())
         candidates = [tx.raw for tx in self._pool.candidates()]
         self._sealed_at = started = self._clock.elapsed()
         loop = asyncio.get_running_loop()

@@ -61,6 +61,12 @@ class Permissions:
                 "the first founder's first transaction must create the Council",
                 "deploy the Council from the first founder before anything else",
             )
+        if tx.type == SET_CODE and not self.governed:
+            raise TransactionRefused(
+                Refused.COUNCIL_FIRST,
+                "code is set on accounts only once there is a Council: an authorization could use up its founder's nonce",
+                "deploy the Council from the first founder before anything else",
+            )
         if (tx.is_creation or tx.type == SET_CODE) and not self.may_deploy(tx.sender):
             raise TransactionRefused(
                 Refused.DEPLOY_FORBIDDEN,

@@ -208,6 +208,8 @@ def test_proposals_must_follow_the_head(governed: Chain) -> None:
         Slot(head.number, head.time + 1),
         Slot(head.number + 2, head.time + 1),
         Slot(head.number + 1, head.time),
+        Slot(head.number + 1, 2**63),
+        Slot(head.number + 1, 2**64),
     ):
         assert not governed.application.process_proposal(Proposal(slot, ())).accepted
     assert governed.application.process_proposal(governed.next()).accepted

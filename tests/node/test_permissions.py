@@ -15,6 +15,7 @@ from tests.node.support import (
     compiled_product,
     council_creation,
     creation,
+    grant_code,
     raw,
     sign,
 )
@@ -30,6 +31,17 @@ def test_before_the_council_founders_may_do_everything_and_nobody_else_anything(
 def test_the_first_founder_must_create_the_council_first(young: Chain) -> None:
     assert young.refusal(sign(FOUNDER, 0)) == "COUNCIL_FIRST"
     assert young.refusal(council_creation()) == ""
+
+
+def test_no_authorization_can_use_up_the_nonce_that_creates_the_council(young: Chain) -> None:
+    """EIP-7702 raises the nonce of the account that signed, whoever sends: the Council would have no address left."""
+    grant = grant_code(FOUNDER, bytes.fromhex(NOBODY[2:]), 0)
+    smuggled = sign(SECOND, 0, type=4, authorizationList=[grant], gas=100_000)
+    assert young.refusal(smuggled) == young.proposal_refusal(smuggled) == "COUNCIL_FIRST"
+    young.application.finalize_block(young.next(smuggled))
+    young.application.commit()
+    young.seal(council_creation())
+    assert young.refusal(sign(FOUNDER, 1, type=4, authorizationList=[grant], gas=100_000)) == ""
 
 
 def test_a_council_that_fails_to_construct_is_not_recorded(young: Chain) -> None:

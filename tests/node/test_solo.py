@@ -96,6 +96,29 @@ async def test_a_clock_within_tolerance_seals_and_beyond_refuses(desk: Desk) -> 
     assert (await desk.sealer.seal()).header.time == START + 156
 
 
+async def test_a_clock_that_leaps_ahead_seals_nothing_until_it_is_back(desk: Desk) -> None:
+    """Seconds that the machine counted too are no leap, however many; a leap is measured from the last block."""
+    await desk.sealer.seal()
+    desk.clock.wall += 86_400
+    desk.clock.run += 86_400
+    first = await desk.sealer.seal()
+    desk.clock.wall += 3_600
+    second = await desk.sealer.seal()
+    assert (first.header.time, second.header.time) == (START + 100 + 86_400, START + 100 + 90_000)
+    desk.clock.wall += 3_601
+    for _ in range(2):
+        with pytest.raises(ClockUntrusted, match="leapt 3601 s ahead"):
+            await desk.sealer.seal()
+    desk.clock.wall -= 3_500
+    assert (await desk.sealer.seal()).header.time == START + 100 + 90_101
+
+
+async def test_a_clock_that_leapt_before_the_first_block_is_noticed(desk: Desk) -> None:
+    desk.clock.wall += 10 * 365 * 86_400
+    with pytest.raises(ClockUntrusted):
+        await desk.sealer.seal()
+
+
 async def test_an_untrusted_clock_is_logged_reported_and_retried(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
     await desk.sealer.seal()
     desk.clock.wall -= 50
