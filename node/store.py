@@ -42,6 +42,7 @@ class Store:
         self._lock = _take_lock(path / "writer.lock")
         try:
             self._env = lmdb.open(str(path), map_size=map_size, max_dbs=len(_NAMES), max_readers=512, mode=0o600)
+            self._check_whole(path / "data.mdb")
             self._db = {name: self._env.open_db(name.encode()) for name in _NAMES}
             self._check_schema()
         except lmdb.Error as error:
@@ -52,6 +53,16 @@ class Store:
         except StoreError:
             self.close()
             raise
+
+    def _check_whole(self, file: Path) -> None:
+        """The file holds every page in use: reading a page beyond its end would kill the process (SIGBUS)."""
+        needed = (self._env.info()["last_pgno"] + 1) * self._env.stat()["psize"]
+        if (found := file.stat().st_size) < needed:
+            raise StoreError(
+                "STORE_UNUSABLE",
+                f"the store is cut short: {file} has {found} bytes of at least {needed}",
+                "restore the whole file from a backup, or start anew with an empty directory",
+            )
 
     def close(self) -> None:
         """Let go of files and lock."""
@@ -71,9 +82,12 @@ class Store:
                 )
 
     def _get(self, name: str, key: bytes) -> bytes | None:
-        with self._env.begin(db=self._db[name]) as txn:
-            value: bytes | None = txn.get(key)
-            return value
+        try:
+            with self._env.begin(db=self._db[name]) as txn:
+                value: bytes | None = txn.get(key)
+                return value
+        except lmdb.Error as error:
+            raise StoreError("STORE_READ", f"the store cannot be read: {error}", "check the disk") from error
 
     def node(self, key: bytes) -> bytes | None:
         """A trie node or code by its hash."""

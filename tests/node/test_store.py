@@ -17,7 +17,7 @@ from node.blocks import EMPTY_ROOT, Header
 from node.errors import StoreError
 from node.receipts import Log, Receipt, pack, unpack
 from node.store import Store
-from tests.node.support import FOUNDER, MIB, NOBODY, SECOND, Chain, chain, raw, sign
+from tests.node.support import FOUNDER, MIB, NOBODY, SECOND, Chain, chain, council_creation, raw, sign
 
 ROUNDS = 12
 WORD = st.binary(min_size=32, max_size=32)
@@ -114,6 +114,34 @@ def test_a_file_that_is_no_store_is_refused(tmp_path: Path) -> None:
     (tmp_path / "data.mdb").write_bytes(b"x" * 8192)
     with pytest.raises(StoreError, match="STORE_UNUSABLE"):
         Store(tmp_path, 64 * MIB)
+
+
+OPENS = """
+import sys
+from pathlib import Path
+from node.errors import StoreError
+from node.store import Store
+
+try:
+    store = Store(Path(sys.argv[1]), 64 * 1024 * 1024)
+    print("opened", store.head() is not None)
+except StoreError as error:
+    print(error.code, error.hint)
+"""
+
+
+@pytest.mark.parametrize("kept", [0.9, 0.5, 0.1])
+def test_a_store_cut_short_is_refused_and_kills_nothing(tmp_path: Path, kept: float) -> None:
+    with chain(tmp_path) as made:
+        made.seal(council_creation())
+        for nonce in range(1, 30):
+            made.seal(sign(FOUNDER, nonce))
+    file = tmp_path / "data.mdb"
+    os.truncate(file, int(file.stat().st_size * kept) // 4096 * 4096)
+    command = [sys.executable, "-c", OPENS, str(tmp_path)]
+    done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("STORE_UNUSABLE restore the whole file")
 
 
 def test_a_full_store_refuses_the_block_and_keeps_the_chain(tmp_path: Path) -> None:
