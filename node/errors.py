@@ -5,6 +5,7 @@ NodeError                 something an operator can act on
 ├── StoreError            the data directory cannot be used
 ├── CallFailed            a read-only execution could not run
 │   └── CallReverted      the contract said no; carries its data
+├── ExecutionBroke        a transaction met a defect; carries it
 └── TransactionRefused    a transaction the rules do not let in; `code` is one of `Refused`
 """
 
@@ -38,6 +39,18 @@ class CallReverted(CallFailed):
         self.reason = reason
 
 
+class ExecutionBroke(NodeError):
+    """Executing a transaction ended in an exception that no rule foresees; the block must be made without it."""
+
+    def __init__(self, transaction_hash: bytes, raw: bytes, cause: Exception) -> None:
+        super().__init__(
+            "EXECUTION_BROKE",
+            f"transaction 0x{transaction_hash.hex()} cannot be executed: {type(cause).__name__}: {cause}",
+            "this is a defect, please report it with the transaction",
+        )
+        self.transaction_hash, self.raw = transaction_hash, raw
+
+
 class Refused(StrEnum):
     """Why a transaction is refused; stable, in errors and logs alike."""
 
@@ -52,6 +65,7 @@ class Refused(StrEnum):
     INITCODE_TOO_LARGE = "INITCODE_TOO_LARGE"
     TIP_ABOVE_CAP = "TIP_ABOVE_CAP"
     INSUFFICIENT_FUNDS = "INSUFFICIENT_FUNDS"
+    PRECOMPILE_CLOSED = "PRECOMPILE_CLOSED"
     SENDER_HAS_CODE = "SENDER_HAS_CODE"
     NONCE_TOO_LOW = "NONCE_TOO_LOW"
     NONCE_TOO_HIGH = "NONCE_TOO_HIGH"

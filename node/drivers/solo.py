@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from node.application import Application
 from node.clock import Clock
 from node.config import Sealing
-from node.errors import NodeError
+from node.errors import ExecutionBroke, NodeError
 from node.pool import Pool
 from node.proposals import Block, Prepared, Slot
 
@@ -48,6 +48,7 @@ class SoloSealer:
         self._stopping = asyncio.Event()
         self._sealed_at = clock.elapsed() - INTERVAL
         self._trouble = ""
+        self._broken: list[bytes] = []
         self._trusted = (clock.now(), clock.elapsed())
 
     @property
@@ -130,8 +131,9 @@ class SoloSealer:
         for tx, refusal in prepared.refused:
             log.warning("transaction 0x%s left the pool: %s", tx.hash.hex(), refusal)
             self._pool.remove(tx.hash)
-        for tx in block.transactions:
-            self._pool.remove(tx.hash)
+        for transaction_hash in (*self._broken, *(tx.hash for tx in block.transactions)):
+            self._pool.remove(transaction_hash)
+        self._broken.clear()
         if any(tx.authorizations for tx in block.transactions):
             self._pool.advance()
         else:
@@ -142,13 +144,23 @@ class SoloSealer:
 
     def _make(self, slot: Slot, candidates: Sequence[bytes], started: float) -> tuple[Prepared, Block]:
         deadline = started + self._settings.work
-        prepared = self._application.prepare_proposal(slot, candidates, lambda: self._clock.elapsed() < deadline)
+        prepared = self._prepare(slot, candidates, lambda: self._clock.elapsed() < deadline)
         if not self._application.process_proposal(prepared.proposal).accepted:
             raise NodeError(
                 "OWN_PROPOSAL_REJECTED", "the node rejects its own block", "this is a defect, please report it"
             )
         self._application.finalize_block(prepared.proposal)
         return prepared, self._application.commit()
+
+    def _prepare(self, slot: Slot, candidates: Sequence[bytes], in_time: Callable[[], bool]) -> Prepared:
+        """Choose from the candidates; one that meets a defect is dropped, and the choice is made again without it."""
+        while True:
+            try:
+                return self._application.prepare_proposal(slot, candidates, in_time)
+            except ExecutionBroke as error:
+                log.exception("%s", error)
+                self._broken.append(error.transaction_hash)
+                candidates = [raw for raw in candidates if raw != error.raw]
 
 
 async def _set_within(event: asyncio.Event, seconds: float) -> None:

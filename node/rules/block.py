@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from node.errors import Refused, TransactionRefused
+from node.errors import ExecutionBroke, NodeError, Refused, TransactionRefused
 from node.execution import BlockRun
 from node.receipts import Receipt
 from node.rules.permissions import Permissions
@@ -61,6 +61,8 @@ def fill(
 
     A sender whose transaction is refused or finds no room has its later ones postponed. What finds no room costs next
     to nothing, so it does not keep smaller ones behind it from being reached.
+
+    Raises ExecutionBroke for a candidate that meets a defect: the run is then of no more use.
     """
     done = Executed()
     blocked: set[bytes] = set()
@@ -78,4 +80,8 @@ def fill(
             blocked.add(tx.sender)
             if refusal.refused is not Refused.NONCE_TOO_HIGH:
                 done.refused.append((tx, refusal))
+        except (NodeError, OSError, MemoryError):
+            raise
+        except Exception as error:
+            raise ExecutionBroke(tx.hash, tx.raw, error) from error
     return done

@@ -10,8 +10,11 @@ import pytest
 from node.config import PoolLimits, Sealing
 from node.drivers.solo import ClockUntrusted, SoloSealer
 from node.errors import StoreError
+from node.evm import _Run
 from node.pool import Pool
 from node.proposals import Block
+from node.receipts import Receipt
+from node.transactions import Transaction
 from tests.node.support import (
     FOUNDER,
     NOBODY,
@@ -207,6 +210,30 @@ async def test_free_gas_does_not_keep_members_waiting(desk: Desk) -> None:
     assert block.transactions[-1].sender == raw(STRANGER)
     assert len(block.transactions) < 30
     assert len(desk.pool) == 32 - len(block.transactions)
+
+
+async def test_a_transaction_that_meets_a_defect_is_dropped_and_the_block_made_without_it(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk.send(council_creation())
+    await desk.sealer.seal()
+    desk.send(*(sign(FOUNDER, nonce, value=0) for nonce in range(1, 5)))
+    honest = _Run.apply
+
+    def apply(run: _Run, transaction: Transaction) -> Receipt:
+        receipt = honest(run, transaction)
+        if transaction.nonce == 3:
+            raise RecursionError("too deep")
+        return receipt
+
+    monkeypatch.setattr(_Run, "apply", apply)
+    with caplog.at_level(logging.ERROR):
+        block = await desk.sealer.seal()
+    assert [tx.nonce for tx in block.transactions] == [1, 2]
+    assert "EXECUTION_BROKE" in caplog.text
+    assert "RecursionError" in caplog.text
+    assert [tx.nonce for tx in desk.pool.split()[1][raw(FOUNDER)]] == [4]
+    assert desk.chain.application.account(raw(FOUNDER)).nonce == 3
 
 
 async def test_a_store_that_cannot_write_ends_the_node(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
