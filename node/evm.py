@@ -7,12 +7,13 @@ the transaction was decoded and are not checked again.
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 from eth.abc import ComputationAPI
 from eth.db.backends.base import BaseAtomicDB
 from eth.exceptions import InsufficientFunds, OutOfGas, PyEVMError, Revert, VMError
 from eth.vm.execution_context import ExecutionContext
+from eth.vm.forks.prague.computation import PragueComputation
 from eth.vm.forks.prague.state import PragueState
 from eth.vm.forks.prague.transactions import Authorization
 from eth.vm.interrupt import EVMMissingData
@@ -25,6 +26,7 @@ from node.blocks import EMPTY_ROOT, ZERO_ADDRESS
 from node.errors import CallFailed, CallReverted, Refused, TransactionRefused
 from node.execution import Account, CallRequest, Environment
 from node.overlay import Overlay
+from node.precompiles import CLOSED
 from node.receipts import Log, Receipt
 from node.transactions import Transaction, created_address, intrinsic_gas, least_gas
 
@@ -60,6 +62,20 @@ class _Database(BaseAtomicDB):
     @contextmanager
     def atomic_batch(self) -> Iterator["_Database"]:
         yield self
+
+
+def _closed(computation: ComputationAPI) -> ComputationAPI:
+    raise VMError("PRECOMPILE_CLOSED: this built-in contract is closed on this chain")
+
+
+class _Computation(PragueComputation):
+    """Prague, with the built-in contracts closed that are slow here."""
+
+    _precompiles: ClassVar = {**PragueComputation.get_precompiles(), **dict.fromkeys(CLOSED, _closed)}
+
+
+class _EvmState(PragueState):
+    computation_class = _Computation
 
 
 class _Payload:
@@ -110,7 +126,7 @@ class _State:
             base_fee_per_gas=0,
             excess_blob_gas=0,
         )
-        self._state = PragueState(_Database(nodes), context, root)
+        self._state = _EvmState(_Database(nodes), context, root)
 
     def account(self, address: bytes) -> Account:
         state = self._state
@@ -241,6 +257,8 @@ def _narrow(state: _State, request: CallRequest, lowest: int, highest: int, midd
 
 def _execute(view: _State, request: CallRequest, gas: int) -> ComputationAPI:
     """Run a call on a state that forgets it. Raises CallFailed."""
+    if request.to in CLOSED:
+        raise CallFailed("PRECOMPILE_CLOSED", f"the built-in contract 0x{request.to.hex()} is closed on this chain")
     state = view._state
     sender = request.sender or ZERO_ADDRESS
     if gas < least_gas(request.data, not request.to, request.access_list, 0):

@@ -64,7 +64,7 @@ class Permissions:
         if tx.type == SET_CODE and not self.governed:
             raise TransactionRefused(
                 Refused.COUNCIL_FIRST,
-                "code is set on accounts only once there is a Council: an authorization could use up its founder's nonce",
+                "code is set on accounts only once there is a Council: it could use up the founder's nonce",
                 "deploy the Council from the first founder before anything else",
             )
         if (tx.is_creation or tx.type == SET_CODE) and not self.may_deploy(tx.sender):

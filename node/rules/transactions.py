@@ -7,6 +7,7 @@ fields zero.
 
 from node.errors import Refused, TransactionRefused
 from node.execution import Account
+from node.precompiles import CLOSED
 from node.transactions import MAX_NONCE, Transaction, least_gas
 
 MAX_INITCODE_BYTES = 49_152
@@ -21,6 +22,10 @@ def check_form(tx: Transaction, chain_id: int, gas_limit: int) -> None:
     if tx.chain_id != chain_id:
         raise TransactionRefused(
             Refused.CHAIN_ID_WRONG, f"invalid chain id: have {tx.chain_id}, want {chain_id}", "set the wallet's network"
+        )
+    if tx.to in CLOSED:
+        raise TransactionRefused(
+            Refused.PRECOMPILE_CLOSED, f"the built-in contract 0x{tx.to.hex()} is closed on this chain"
         )
     if tx.is_creation and len(tx.data) > MAX_INITCODE_BYTES:
         raise TransactionRefused(
