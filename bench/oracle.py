@@ -12,12 +12,13 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from bench.measuring import Against, Comparison, Result, Scale, Setting, by_turns, seconds
 from oracles.intake import Intake
+from oracles.sealing import ErasableSeal
 from oracles.series_keys import SeriesKey
 from oracles.spool import Spool
 from protocol.minutes import SignedMinute, signed_message
 from protocol.quantities import DeviceId
 from protocol.vouchers import EXPONENT
-from tests.oracles.core_support import LONG_AFTER, Register, Wearer
+from tests.oracles.core_support import LONG_AFTER, Register, TagKeys, Wearer
 
 BENCH = "oracles"
 CADENCE = 104
@@ -53,7 +54,7 @@ def _intake(folder: Path, people: list[Wearer], minutes: list[SignedMinute]) -> 
     checks = _bare_checks(people, minutes)
 
     def take() -> float:
-        spool, register = Spool(folder / f"spool {next(rounds)}.db"), Register()
+        spool, register = Spool(folder / f"spool {next(rounds)}.db", ErasableSeal(TagKeys())), Register()
         intake = Intake(spool)
         for person in people:
             person.enroll(register, intake)

@@ -21,13 +21,13 @@ class Anchorer:
         """Anchor a root with its count of real leaves; returns the anchor's number.
 
         A root that is there already is not sent again, so a retry after a crash is harmless."""
-        known = self._ledger.anchor_of(root)
+        known = self._ledger.anchor_of(kind, root)
         if known:
             return known
         anchored = writes.Anchor(int(kind), epoch, writes.Word(root), count, writes.Word(self._rules))
         self._ledger.write(anchored, self._accounts[kind])
-        return self._ledger.anchor_of(root)
+        return self._ledger.anchor_of(kind, root)
 
-    def anchor_of(self, root: bytes) -> int:
-        """The number of the anchor that holds this root; 0 if none."""
-        return self._ledger.anchor_of(root)
+    def anchor_of(self, kind: Kind, root: bytes) -> int:
+        """The number of the anchor that holds this root under this kind; 0 if none."""
+        return self._ledger.anchor_of(kind, root)

@@ -19,6 +19,7 @@ from chain.errors import ChainError, WriteReverted, refusal_of
 from protocol.agreements import AgreementState
 from protocol.errors import Refusal, TideprintError
 from protocol.quantities import Address, Reference
+from protocol.references import Kind
 from protocol.typed_data import CONSENT_DOMAIN, Domain
 from protocol.vouchers import Series
 
@@ -125,9 +126,9 @@ class Ledger:
         """The state of a consent or contract now."""
         return AgreementState(self._call("ConsentRegistry", "state_of", agreement))
 
-    def anchor_of(self, root: bytes) -> int:
-        """The number of the anchor that holds this root; 0 if none."""
-        return int(self._call("ReferenceRegistry", "anchor_of", root))
+    def anchor_of(self, kind: Kind, root: bytes) -> int:
+        """The number of the anchor that holds this root under this kind; 0 if none."""
+        return int(self._call("ReferenceRegistry", "anchor_of_kind", int(kind), root))
 
     def anchors(self) -> list[tuple[Any, ...]]:
         """Every anchor in order: (kind, epoch, count, time, root, rules)."""

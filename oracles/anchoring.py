@@ -26,7 +26,7 @@ class Anchorer(Protocol):
         """Anchor a root and wait until it is final; the anchor's number."""
         ...
 
-    def anchor_of(self, root: bytes) -> int | None:
+    def anchor_of(self, kind: Kind, root: bytes) -> int | None:
         """Under which number the chain holds a root; None (or 0) if it does not."""
         ...
 
@@ -69,7 +69,7 @@ class Anchoring:
     def _take_up(self, batch: Batch) -> Batch:
         anchor = batch.anchor
         if anchor is None:
-            known = self._anchorer.anchor_of(batch.root)
+            known = self._anchorer.anchor_of(batch.kind, batch.root)
             anchor = known or self._anchorer.anchor(batch.kind, batch.epoch, batch.root, batch.count)
             self._builder.anchored(batch.root, anchor)
         if self._attach_all(batch, anchor):

@@ -184,6 +184,7 @@ class Erasures:
         self._on_step("ticket destroyed")
         kept = any(report.hold for report in erasure.reports)
         state = State.PARTIAL_RETAINED if kept else State.CERTIFIED
+        self._table.database.checkpoint()  # before the certificate says that no log keeps a deleted row
         with self._table.database.transaction():
             certificate = self._certificates.issue(self._facts(erasure, state))
             erasure = replace(erasure, state=state, certificate=certificate.number)

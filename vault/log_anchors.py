@@ -43,7 +43,7 @@ class LogTampered(VaultError):
 class AnchorSource(Protocol):
     """The chain as the inspector sees it; `chain.Ledger` is one."""
 
-    def anchor_of(self, root: bytes) -> int:
+    def anchor_of(self, kind: Kind, root: bytes) -> int:
         """The number of the anchor that holds this root; 0 if none."""
         ...
 
@@ -127,7 +127,7 @@ class LineAnchors:
         """
         anchors = self.all()
         for anchor in anchors:
-            if chain.anchor_of(anchor.root) != anchor.number:
+            if chain.anchor_of(Kind.AUDIT, anchor.root) != anchor.number:
                 raise LogTampered(0, f"the chain does not hold anchor {anchor.number} with the log's root")
         if leaves is not None:
             self._compare_leaves(anchors, leaves)

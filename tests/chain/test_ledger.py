@@ -59,22 +59,23 @@ def test_an_anchored_batch_proves_its_leaves_and_no_others(ledger: Ledger) -> No
     leaves = references("batch")
     tree = Tree.of(leaves)
     receipt = ledger.write(anchoring("batch"), account("ORACLE"))
-    anchor = ledger.anchor_of(tree.root)
+    anchor = ledger.anchor_of(Kind.READING, tree.root)
     assert receipt["status"] == 1
     assert anchor > 0
     assert all(ledger.verify(anchor, leaf, tree.proof(leaf)) for leaf in leaves)
     assert not ledger.verify(anchor, references("other")[0], tree.proof(leaves[0]))
     assert not ledger.verify(anchor + 1_000, leaves[0], tree.proof(leaves[0]))
-    assert ledger.anchor_of(Tree.of(references("other")).root) == 0
+    assert ledger.anchor_of(Kind.READING, Tree.of(references("other")).root) == 0
+    assert ledger.anchor_of(Kind.AUDIT, tree.root) == 0
 
 
 def test_anchoring_again_after_a_crash_changes_nothing(ledger: Ledger) -> None:
     anchorer = Anchorer(ledger, {Kind.ERASURE: account("CUSTODIAN")}, RuleSet().hash())
     root = Tree.of(references("crash")).root
-    assert anchorer.anchor_of(root) == 0
+    assert anchorer.anchor_of(Kind.ERASURE, root) == 0
     first = anchorer.anchor(Kind.ERASURE, 20_001, root, 5)
     before = sent_by(ledger, "CUSTODIAN")
-    assert anchorer.anchor(Kind.ERASURE, 20_001, root, 5) == first == anchorer.anchor_of(root) > 0
+    assert anchorer.anchor(Kind.ERASURE, 20_001, root, 5) == first == anchorer.anchor_of(Kind.ERASURE, root) > 0
     assert sent_by(ledger, "CUSTODIAN") == before
 
 
@@ -88,7 +89,7 @@ def test_the_chain_refuses_what_the_rules_do_not_allow(ledger: Ledger) -> None:
     for reason, write in refused.items():
         with pytest.raises(WriteReverted, match=reason):
             ledger.write(write, account("ORACLE"))
-        assert ledger.anchor_of(write.root) == 0
+        assert ledger.anchor_of(Kind.READING, write.root) == 0
 
 
 def test_what_the_list_forbids_never_reaches_the_node(ledger: Ledger) -> None:
@@ -130,7 +131,7 @@ def test_the_council_decides_what_members_carry(ledger: Ledger) -> None:
     role = writes.SetRole(writes.Word(keccak(b"INSPECTOR")), address("second inspector"), True)
     ledger.decide(role, members()[:THRESHOLD], keccak(b"second inspector"))
     ledger.write(anchoring("dossier", 1, Kind.DOSSIER), account("second inspector"))
-    assert ledger.anchor_of(anchoring("dossier").root) > 0
+    assert ledger.anchor_of(Kind.DOSSIER, anchoring("dossier").root) > 0
 
 
 def test_one_member_decides_nothing(ledger: Ledger) -> None:

@@ -32,7 +32,9 @@ def test_a_wallet_redeems_what_filled_no_lot(demo: KeptDemo, node: NodeProcess, 
     series = json.loads((demo.home / "deployment.json").read_text())["chain_id"]
     assert series == 20_210_310
     number = sorted(path.stem for path in (demo.home / "oracle" / "series").glob("*.key"))[0]
-    redeemed = answer(run("wallet", "redeem", *home, "--series", number, "--singles", "--json"))
+    redeemed = answer(
+        run("wallet", "redeem", *home, "--series", number, "--singles", "--all", "--pause", "0", "--json")
+    )
     after = answer(run("wallet", "show", *home, "--json"))
     assert redeemed["vouchers_redeemed"] == before["vouchers_held"]
     assert after["tokens"] == int(str(before["tokens"])) + 5 * int(str(before["vouchers_held"]))

@@ -166,7 +166,7 @@ class Chain:
         self.counts.append(count)
         return self.roots[root]
 
-    def anchor_of(self, root: bytes) -> int | None:
+    def anchor_of(self, kind: Kind, root: bytes) -> int | None:
         return self.roots.get(root)
 
 

@@ -30,7 +30,7 @@ class Chain:
     def __init__(self) -> None:
         self.leaves: dict[bytes, int] = {}
 
-    def anchor_of(self, root: bytes) -> int:
+    def anchor_of(self, kind: Kind, root: bytes) -> int:
         return list(self.leaves).index(root) + 1 if root in self.leaves else 0
 
     def write(self, write: Any, _account: object) -> None:

@@ -3,8 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.vault.support import options, scratch
+from tests.vault.log_support import Keys
+from tests.vault.support import Clock, options, scratch
 from vault import Vault
+from vault.access_log import AccessLog
 
 
 @pytest.fixture
@@ -18,3 +20,20 @@ def home() -> Iterator[Path]:
 def vault(home: Path) -> Iterator[Vault]:
     with Vault.create(home, options()) as opened:
         yield opened
+
+
+@pytest.fixture
+def keys() -> Keys:
+    return Keys()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def log(tmp_path: Path, keys: Keys, clock: Clock) -> Iterator[AccessLog]:
+    opened = AccessLog(tmp_path / "access.db", keys, clock, create=True)
+    yield opened
+    opened.close()

@@ -126,7 +126,7 @@ def scan_for_canaries(world: World, agreed: Agreement) -> None:
 
 
 def canaries_of(world: World, wearer: Wearer) -> Canaries:
-    """Everything that would give a wearer away: identity, pseudonym, credential, shoes, days, salts, signed minutes."""
+    """What would give a wearer away and is met by no chance: identity, pseudonym, shoes, salts, signatures."""
     canaries = Canaries()
     canaries.add_all(wearer.secrets())
     _add_days(world, canaries, wearer)
@@ -135,7 +135,6 @@ def canaries_of(world: World, wearer: Wearer) -> Canaries:
 
 def _add_days(world: World, canaries: Canaries, wearer: Wearer) -> None:
     for record in world.platform.vault.records.records_of(wearer.subject, [RecordKind.DAY]):
-        canaries.add(f"{wearer.name}: day record", record.opening.record)
         canaries.add(f"{wearer.name}: salt", record.opening.salt)
     for shoe in (wearer.pair.left, wearer.pair.right):
         if shoe.log.newest:

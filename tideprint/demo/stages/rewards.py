@@ -61,7 +61,7 @@ def redeem(world: World) -> None:
     world.claims.figures["fresh_addresses"] = len(addresses)
     world.claims.check("every lot has an address of its own", len(addresses) == len(set(addresses)) > 0)
     _check_mixing(world, before, alone_from)
-    _double_spend(world, world.walkers[0])
+    _double_spend(world, next(wearer for wearer in world.walkers if wearer.wallet.purse.lots()))
 
 
 def _redeem_in_rounds(world: World) -> tuple[int, int]:
@@ -117,7 +117,7 @@ def pay(world: World) -> None:
         payer.wallet.pay(world.ledger, desk, PRICE)
     with world.claims.refused(RefusalCode.CASH_OUT_FORBIDDEN, "tokens for cash"):
         payer.wallet.pay(world.ledger, office, PRICE)
-    with world.claims.refused("WRITE_REVERTED", "tokens to a friend"):
+    with world.claims.refused("WRITE_REVERTED", "tokens to a friend", "token: not a redeemer"):
         payer.wallet.pay(world.ledger, Address(world.walkers[1].wallet.keys.account().address), PRICE)
     world.ledger.write(writes.Burn(PRICE), world.cast.redeemers["swimming pool"])
     world.claims.check("the pool settles by burning", _got(world, pool) == before)
@@ -142,17 +142,14 @@ def _redeemers_in(world: World, number: int) -> list[str]:
 
 def _double_spend(world: World, wearer: Wearer) -> None:
     """The first lot of a wallet once more, sent by hand."""
-    keys, series = wearer.wallet.keys, world.series[0]
-    lots = wearer.wallet.purse.lots()
-    if not lots:
-        return
-    vouchers = wearer.wallet.purse.lot(*lots[0])
+    number, lot = wearer.wallet.purse.lots()[0]
+    vouchers = wearer.wallet.purse.lot(number, lot)
     again = writes.Redeem(
-        series.number,
+        number,
         vouchers[0].recipient,
         tuple(writes.Word(voucher.serial) for voucher in vouchers),
         tuple(writes.RsaValue(voucher.signature) for voucher in vouchers),
     )
     assert len(vouchers) in LOTS
-    with world.claims.refused("WRITE_REVERTED", "a voucher redeemed twice"):
-        world.ledger.write(again, keys.recipient(*lots[0]))
+    with world.claims.refused("WRITE_REVERTED", "a voucher redeemed twice", "voucher: spent"):
+        world.ledger.write(again, wearer.wallet.keys.recipient(number, lot))

@@ -131,7 +131,7 @@ def withdraw(world: World, agreed: Agreement) -> None:
     world.ledger.write(writes.RevokeConsent.of(consent, deadline, signature), relay)
     with world.claims.refused(RefusalCode.CONSENT_REVOKED, "the same request after the withdrawal"):
         world.platform.release(agreed.request)
-    with world.claims.refused("WRITE_REVERTED", "the withdrawn consent given again"):
+    with world.claims.refused("WRITE_REVERTED", "the withdrawn consent given again", "consent: "):
         given = writes.GiveConsent.of(consent, sign(agreed.signer, agreed.consent.domain, consent))
         world.ledger.write(given, relay)
 
