@@ -131,7 +131,7 @@ def withdraw(world: World, agreed: Agreement) -> None:
     world.ledger.write(writes.RevokeConsent.of(consent, deadline, signature), relay)
     with world.claims.refused(RefusalCode.CONSENT_REVOKED, "the same request after the withdrawal"):
         world.platform.release(agreed.request)
-    with world.claims.refused("WRITE_REVERTED", "the withdrawn consent given again", "consent: "):
+    with world.claims.refused("WRITE_REVERTED", "the withdrawn consent given again", "consent: revoked"):
         given = writes.GiveConsent.of(consent, sign(agreed.signer, agreed.consent.domain, consent))
         world.ledger.write(given, relay)
 
@@ -157,9 +157,16 @@ def read_own(world: World) -> None:
     world.claims.count("batches_anchored", len(report.anchored))
     lines = len(list(world.platform.access_log.lines()))
     world.claims.figures["access_log_lines"] = lines
+    leaves = {bytes(root): count for kind, _, count, _, root, _ in world.ledger.anchors() if kind == Kind.AUDIT}
+    anchors = world.platform.access_log.check_anchors(world.ledger, leaves)
+    proof = world.platform.access_log.proof_of(1)
     world.claims.check(
-        f"the access log ({lines} lines, hash-chained) verifies and is anchored",
-        world.platform.access_log.verify().count == lines and len(report.anchored) == 1,
+        f"the access log ({lines} lines, hash-chained) agrees with its anchor on the chain",
+        sum(anchor.lines for anchor in anchors) == lines and len(report.anchored) == 1,
+    )
+    world.claims.check(
+        "and the chain verifies its first line",
+        proof is not None and world.ledger.verify(proof.anchor, proof.opening.reference, proof.proof),
     )
 
 
