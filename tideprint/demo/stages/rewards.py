@@ -17,7 +17,7 @@ from tideprint.demo.people import Wearer
 from tideprint.demo.world import World
 from wallet import Purse
 
-PRICE = 30
+PRICE = 10
 """Health tokens for an hour of swimming."""
 
 
