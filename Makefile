@@ -5,7 +5,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export ETH_HASH_BACKEND := pysha3
 export PYTHONDONTWRITEBYTECODE := 1
-ROOMS := protocol chain node vault oracles wallet audit tideprint
+ROOMS := protocol chain node vault oracles wallet audit tideprint bench
 ARGS ?=
 
 .PHONY: help setup demo test check format bench clean
