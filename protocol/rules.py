@@ -103,7 +103,7 @@ class RuleSet:
     purposes: tuple[Purpose, ...] = tuple(Purpose)
     consent_max_days: int = 90
     documents: str = "2021-06-30"
-    """Date of the document rule set in `vault.agreements`."""
+    """Date of the document rule set in `vault.documents`."""
 
     def hash(self) -> bytes:
         """keccak256 of the canonical rule set, 32 bytes: what `Council.set_rules` holds."""

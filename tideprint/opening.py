@@ -4,6 +4,7 @@ import json
 import os
 from contextlib import ExitStack
 
+import click
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
@@ -46,9 +47,13 @@ def account(places: Places, name: str) -> LocalAccount:
 
 
 def platform(places: Places) -> Platform:
-    """Vault, gate and oracle of this directory, on its chain."""
-    chain = ledger(places)
-    return Platform(places, chain, account(places, "oracle"), account(places, "custodian"), RuleSet(), create=False)
+    """Vault, gate and oracle of this directory, on its chain; warns where an erased root secret may stay readable."""
+    accounts = account(places, "oracle"), account(places, "custodian")
+    opened = Platform(places, ledger(places), *accounts, RuleSet(), create=False, allow_remnants=True)
+    found = opened.vault.status().root_slot
+    if found.keeps_remnants:
+        click.echo(f"warning: the root slot lies on {found.file_system}: {found.reason}", err=True)
+    return opened
 
 
 def wallet(places: Places, name: str, closing: ExitStack) -> Wallet:

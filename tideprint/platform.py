@@ -60,14 +60,16 @@ class Platform:
         rules: RuleSet,
         *,
         create: bool,
+        allow_remnants: bool = False,
         clock: Callable[[], Seconds] = system_seconds,
     ) -> None:
+        """`allow_remnants` takes a root slot where overwritten secrets may stay readable; whoever passes it says so."""
         self.places = places
         self.ledger = ledger
         self.rules = rules
         self.clock = clock
         self._closing = ExitStack()
-        options = VaultOptions(allow_remnants=True, clock=clock)
+        options = VaultOptions(allow_remnants=allow_remnants, clock=clock)
         make = Vault.create if create else Vault.open
         self.vault = self._closing.enter_context(make(places.vault, options))
         self._open_gate(create)

@@ -47,7 +47,14 @@ def chain() -> Chain:
 def platform(tmp_path: Path, chain: Chain) -> Iterator[Platform]:
     oracle, custodian = Account.create(), Account.create()
     with Platform(
-        Places(tmp_path), cast(Ledger, chain), oracle, custodian, RuleSet(), create=True, clock=lambda: NOW
+        Places(tmp_path),
+        cast(Ledger, chain),
+        oracle,
+        custodian,
+        RuleSet(),
+        create=True,
+        allow_remnants=True,
+        clock=lambda: NOW,
     ) as opened:
         yield opened
 

@@ -42,7 +42,9 @@ class Unreachable:
 
 def opened(consortium: Consortium, home: Path, *, create: bool) -> Platform:
     keys = account("ORACLE"), account("CUSTODIAN")
-    return Platform(Places(home), consortium.ledger, *keys, RuleSet(), create=create, clock=lambda: NOW)
+    return Platform(
+        Places(home), consortium.ledger, *keys, RuleSet(), create=create, allow_remnants=True, clock=lambda: NOW
+    )
 
 
 @pytest.fixture
