@@ -4,8 +4,10 @@ from typing import Any
 
 from node.reader import Reader
 from node.rpc import formats
-from node.rpc.context import Context, find_header, need_header
+from node.rpc import parameters as parse
+from node.rpc.context import Beside, Context, find_header, need_header
 from node.rpc.errors import Code, RpcError
+from node.rpc.method import Method
 from node.rpc.parameters import BlockChoice
 
 MOST_FEE_BLOCKS = 1_024
@@ -86,3 +88,24 @@ def count_uncles(context: Context, choice: BlockChoice) -> str | None:
 
 def count_uncles_by_hash(context: Context, block_hash: bytes) -> str | None:
     return count_uncles(context, BlockChoice(hash=block_hash))
+
+
+METHODS = {
+    "eth_chainId": Method(chain_id),
+    "eth_blockNumber": Method(block_number),
+    "eth_syncing": Method(syncing),
+    "eth_accounts": Method(accounts),
+    "eth_gasPrice": Method(no_price),
+    "eth_maxPriorityFeePerGas": Method(no_price),
+    "eth_blobBaseFee": Method(blob_price),
+    "eth_feeHistory": Method(
+        fee_history, (parse.count, parse.block, parse.percentiles), optional=1, beside=Beside.READS
+    ),
+    "eth_getBlockByNumber": Method(get_block, (parse.block, parse.flag), optional=1, beside=Beside.READS),
+    "eth_getBlockByHash": Method(get_block_by_hash, (parse.hash32, parse.flag), optional=1, beside=Beside.READS),
+    "eth_getBlockReceipts": Method(get_block_receipts, (parse.block,), beside=Beside.READS),
+    "eth_getBlockTransactionCountByNumber": Method(count_transactions, (parse.block,), beside=Beside.READS),
+    "eth_getBlockTransactionCountByHash": Method(count_transactions_by_hash, (parse.hash32,), beside=Beside.READS),
+    "eth_getUncleCountByBlockNumber": Method(count_uncles, (parse.block,)),
+    "eth_getUncleCountByBlockHash": Method(count_uncles_by_hash, (parse.hash32,)),
+}

@@ -4,9 +4,11 @@ from typing import Any
 
 from node.reader import LogQuery
 from node.rpc import formats
-from node.rpc.context import Context, find_header, need_header
+from node.rpc import parameters as parse
+from node.rpc.context import Beside, Context, find_header, need_header
 from node.rpc.errors import Code, RpcError, answer_too_large
 from node.rpc.filters import Filter
+from node.rpc.method import Method
 from node.rpc.parameters import BlockChoice, LogFilter
 
 
@@ -88,3 +90,14 @@ def _log_changes(context: Context, found: Filter, first: int, last: int) -> list
     bound = None if found.logs is None else found.logs.last.number
     last = last if bound is None else min(last, bound)
     return _collect(context, first, last, found.query) if first <= last else []
+
+
+METHODS = {
+    "eth_getLogs": Method(get_logs, (parse.log_filter,), beside=Beside.CALLS),
+    "eth_newFilter": Method(new_filter, (parse.log_filter,)),
+    "eth_newBlockFilter": Method(new_block_filter),
+    "eth_newPendingTransactionFilter": Method(new_pending_filter),
+    "eth_getFilterChanges": Method(get_filter_changes, (parse.text,), beside=Beside.CALLS),
+    "eth_getFilterLogs": Method(get_filter_logs, (parse.text,), beside=Beside.CALLS),
+    "eth_uninstallFilter": Method(uninstall_filter, (parse.text,)),
+}

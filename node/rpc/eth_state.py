@@ -2,7 +2,9 @@
 
 from node.execution import CallRequest
 from node.rpc import formats
-from node.rpc.context import Context, need_header
+from node.rpc import parameters as parse
+from node.rpc.context import Beside, Context, need_header
+from node.rpc.method import Method
 from node.rpc.parameters import LATEST, BlockChoice
 
 
@@ -30,3 +32,13 @@ def call(context: Context, request: CallRequest, at: BlockChoice = LATEST) -> st
 
 def estimate_gas(context: Context, request: CallRequest, at: BlockChoice = LATEST) -> str:
     return formats.quantity(context.reader.estimate(need_header(context.reader, at), request))
+
+
+METHODS = {
+    "eth_getBalance": Method(get_balance, (parse.address, parse.block), optional=1),
+    "eth_getCode": Method(get_code, (parse.address, parse.block), optional=1),
+    "eth_getStorageAt": Method(get_storage_at, (parse.address, parse.slot, parse.block), optional=1),
+    "eth_getTransactionCount": Method(get_transaction_count, (parse.address, parse.block), optional=1),
+    "eth_call": Method(call, (parse.call, parse.block), optional=1, beside=Beside.CALLS),
+    "eth_estimateGas": Method(estimate_gas, (parse.call, parse.block), optional=1, beside=Beside.CALLS),
+}

@@ -4,7 +4,9 @@ from typing import Any
 
 from node.errors import Refused, TransactionRefused
 from node.rpc import formats
+from node.rpc import parameters as parse
 from node.rpc.context import Context, find_header
+from node.rpc.method import Method
 from node.rpc.parameters import BlockChoice
 
 
@@ -44,3 +46,13 @@ def get_transaction_in(context: Context, choice: BlockChoice, index: int) -> Any
 
 def get_transaction_in_hash(context: Context, block_hash: bytes, index: int) -> Any:
     return get_transaction_in(context, BlockChoice(hash=block_hash), index)
+
+
+METHODS = {
+    "eth_sendRawTransaction": Method(send_raw_transaction, (parse.data,)),
+    "eth_getTransactionByHash": Method(get_transaction, (parse.hash32,)),
+    "eth_getTransactionReceipt": Method(get_receipt, (parse.hash32,)),
+    "eth_getRawTransactionByHash": Method(get_raw_transaction, (parse.hash32,)),
+    "eth_getTransactionByBlockNumberAndIndex": Method(get_transaction_in, (parse.block, parse.quantity)),
+    "eth_getTransactionByBlockHashAndIndex": Method(get_transaction_in_hash, (parse.hash32, parse.quantity)),
+}

@@ -8,8 +8,10 @@ from eth_hash.auto import keccak
 
 from node.addresses import checksummed
 from node.rpc import formats
-from node.rpc.context import CLIENT_VERSION, Context, need_header
+from node.rpc import parameters as parse
+from node.rpc.context import CLIENT_VERSION, Beside, Context, need_header
 from node.rpc.errors import Code, RpcError, answer_too_large
+from node.rpc.method import Method
 from node.rpc.parameters import BlockChoice
 from node.transactions import Transaction
 
@@ -78,3 +80,18 @@ def raw_transaction(context: Context, transaction_hash: bytes) -> str:
     if found is None:
         raise RpcError(Code.SERVER, "transaction not found")
     return formats.data(found.raw)
+
+
+METHODS = {
+    "web3_clientVersion": Method(client_version),
+    "web3_sha3": Method(sha3, (parse.data,)),
+    "net_version": Method(net_version),
+    "net_listening": Method(listening),
+    "net_peerCount": Method(peer_count),
+    "txpool_status": Method(pool_status),
+    "txpool_content": Method(pool_content),
+    "debug_getRawHeader": Method(raw_header, (parse.block,)),
+    "debug_getRawBlock": Method(raw_block, (parse.block,), beside=Beside.READS),
+    "debug_getRawReceipts": Method(raw_receipts, (parse.block,), beside=Beside.READS),
+    "debug_getRawTransaction": Method(raw_transaction, (parse.hash32,)),
+}

@@ -10,7 +10,7 @@ import pytest
 from node.config import PoolLimits, Sealing
 from node.drivers.solo import ClockUntrusted, SoloSealer
 from node.errors import StoreError
-from node.evm import _Run
+from node.evm.block import Run
 from node.pool import Pool
 from node.proposals import Block
 from node.receipts import Receipt
@@ -218,15 +218,15 @@ async def test_a_transaction_that_meets_a_defect_is_dropped_and_the_block_made_w
     desk.send(council_creation())
     await desk.sealer.seal()
     desk.send(*(sign(FOUNDER, nonce, value=0) for nonce in range(1, 5)))
-    honest = _Run.apply
+    honest = Run.apply
 
-    def apply(run: _Run, transaction: Transaction) -> Receipt:
+    def apply(run: Run, transaction: Transaction) -> Receipt:
         receipt = honest(run, transaction)
         if transaction.nonce == 3:
             raise RecursionError("too deep")
         return receipt
 
-    monkeypatch.setattr(_Run, "apply", apply)
+    monkeypatch.setattr(Run, "apply", apply)
     with caplog.at_level(logging.ERROR):
         block = await desk.sealer.seal()
     assert [tx.nonce for tx in block.transactions] == [1, 2]

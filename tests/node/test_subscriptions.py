@@ -63,7 +63,9 @@ async def _mined_contract(socket: aiohttp.ClientWebSocketResponse, created: byte
 async def test_pending_hash_comes_before_the_block(server: Server) -> None:
     async with aiohttp.ClientSession() as http, http.ws_connect(server.url) as socket:
         nonce = int((await _ask(socket, 1, "eth_getTransactionCount", FOUNDER.address, "pending"))["result"], 16)
-        assert nonce > 0
+        if nonce == 0:
+            await _mined_contract(socket, council_creation())
+            nonce = 1
         pending = (await _ask(socket, 2, "eth_subscribe", "newPendingTransactions"))["result"]
         await socket.send_json(
             {

@@ -1,0 +1,19 @@
+"""The command line of the node, a file for each command; a mirror of the settings."""
+
+import click
+
+from node.cli.init import init
+from node.cli.start import start
+from node.cli.status import status
+
+
+@click.group()
+def node() -> None:
+    """The chain node.
+
+    Example: node init --founder 0x... && node start
+    """
+
+
+for command in (init, start, status):
+    node.add_command(command)

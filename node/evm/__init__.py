@@ -1,0 +1,40 @@
+"""Execution on py-evm at the Prague rules: the only folder that imports it.
+
+The base fee is zero because headers are ours and none is ever computed: py-evm's two places that derive a base fee
+from the parent (header creation and header validation of its London rules) are not used.
+"""
+
+from collections.abc import Mapping
+
+from node.blocks import EMPTY_ROOT, ZERO_ADDRESS
+from node.evm import calls
+from node.evm.block import Run
+from node.evm.calls import revert_reason
+from node.evm.state import State
+from node.execution import CallRequest, Environment
+from node.overlay import Overlay
+
+__all__ = ["PyEvm", "revert_reason"]
+
+
+class PyEvm:
+    """The `Executor` on py-evm."""
+
+    def genesis_state(self, alloc: Mapping[bytes, int], nodes: Overlay) -> bytes:
+        environment = Environment(0, 0, 0, ZERO_ADDRESS, 0, bytes(32), ())
+        run = Run(environment, EMPTY_ROOT, nodes)
+        for address, balance in alloc.items():
+            run.state.set_balance(address, balance)
+        return run.close()
+
+    def view(self, environment: Environment, root: bytes, nodes: Overlay) -> State:
+        return State(environment, root, nodes)
+
+    def run(self, environment: Environment, root: bytes, nodes: Overlay) -> Run:
+        return Run(environment, root, nodes)
+
+    def call(self, environment: Environment, root: bytes, nodes: Overlay, request: CallRequest) -> bytes:
+        return calls.call(State(environment, root, nodes), request)
+
+    def estimate(self, environment: Environment, root: bytes, nodes: Overlay, request: CallRequest) -> int:
+        return calls.estimate(State(environment, root, nodes), request)

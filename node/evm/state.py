@@ -1,0 +1,50 @@
+"""Accounts at one moment: a py-evm state in the words of `node.execution`."""
+
+from eth.vm.execution_context import ExecutionContext
+from eth.vm.message import Message
+
+from node.blocks import ZERO_ADDRESS
+from node.evm.machine import Database, EvmState
+from node.execution import Account, Environment
+from node.overlay import Overlay
+
+
+class State:
+    """A py-evm state in our words."""
+
+    def __init__(self, environment: Environment, root: bytes, nodes: Overlay) -> None:
+        self.environment = environment
+        context = ExecutionContext(
+            coinbase=environment.proposer,
+            timestamp=environment.time,
+            block_number=environment.number,
+            difficulty=0,
+            mix_hash=environment.mix_hash,
+            gas_limit=environment.gas_limit,
+            prev_hashes=environment.ancestors,
+            chain_id=environment.chain_id,
+            base_fee_per_gas=0,
+            excess_blob_gas=0,
+        )
+        self.state = EvmState(Database(nodes), context, root)
+
+    def account(self, address: bytes) -> Account:
+        state = self.state
+        return Account(state.get_nonce(address), state.get_balance(address), state.get_code_hash(address))
+
+    def code(self, address: bytes) -> bytes:
+        return bytes(self.state.get_code(address))
+
+    def storage(self, address: bytes, slot: int) -> int:
+        return int(self.state.get_storage(address, slot))
+
+    def static_call(self, to: bytes, data: bytes, gas: int) -> bytes | None:
+        state = self.state
+        message = Message(
+            gas=gas, to=to, sender=ZERO_ADDRESS, value=0, data=data, code=state.get_code(to), is_static=True
+        )
+        context = state.get_transaction_context_class()(gas_price=0, origin=ZERO_ADDRESS)
+        snapshot = state.snapshot()
+        computation = state.computation_class.apply_message(state, message, context)
+        state.revert(snapshot)
+        return None if computation.is_error else bytes(computation.output)

@@ -1,0 +1,25 @@
+"""One row of the table of methods: function, parsers of its arguments, how many are required, where it runs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from node.rpc.context import Beside
+from node.rpc.parameters import Parser
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """`function` gets the context and the parsed arguments; it runs on the event loop, or `beside` it.
+
+    One on the loop may return a function: the rest of the work, done beside the loop.
+    """
+
+    function: Callable[..., Any]
+    parsers: tuple[Parser, ...] = ()
+    optional: int = 0
+    beside: Beside | None = None
+
+    @property
+    def required(self) -> int:
+        return len(self.parsers) - self.optional
