@@ -1,7 +1,7 @@
 """The node's settings: `node.toml` in its data directory. Nothing is read on import.
 
 http = "127.0.0.1:8545"      where JSON-RPC listens, HTTP and WebSocket on one port
-[sealing] heartbeat, work, clock_tolerance, clock_leap        [pool] capacity, bytes, per_sender, lifetime
+[sealing] interval, heartbeat, work, clock_tolerance, clock_leap        [pool] capacity, bytes, per_sender, lifetime
 [limits]  body_bytes, answer_bytes, socket_bytes, batch, log_blocks, log_results, filters, subscriptions, calls
 [store]   map_gib
 """
@@ -22,9 +22,10 @@ STORE_FOLDER = "chain"
 
 @dataclass(frozen=True, slots=True)
 class Sealing:
-    """Seconds: between empty blocks, of execution a block may take, that the clock may step back
-    unnoticed, and that it may run ahead of the machine's own count between two blocks."""
+    """Seconds: between two blocks at least, between empty blocks, of execution a block may take, that the clock
+    may step back unnoticed, and that it may run ahead of the machine's own count between two blocks."""
 
+    interval: float = 1.0
     heartbeat: float = 5.0
     work: float = 0.8
     clock_tolerance: float = 2.0
@@ -76,8 +77,11 @@ class Config:
 
     def __post_init__(self) -> None:
         split_address(self.http)
-        if self.sealing.heartbeat < 1 or not 0 < self.sealing.work <= 10:
-            raise _invalid("sealing.heartbeat must be at least 1, sealing.work above 0 and at most 10 seconds")
+        if not 1 <= self.sealing.interval <= self.sealing.heartbeat or not 0 < self.sealing.work <= 10:
+            raise _invalid(
+                "sealing.interval must be at least 1, sealing.heartbeat at least the interval, "
+                "sealing.work above 0 and at most 10 seconds"
+            )
         for group in (self.pool, self.limits, self.store):
             for item in fields(group):
                 if getattr(group, item.name) < 1:

@@ -1,9 +1,9 @@
 """The solo sealer: one process that proposes, judges and commits its own blocks.
 
-A block is made at most once a second: as soon as the pool has something to run, and an empty one after `heartbeat`
-seconds without any. Its time is max(now, parent + 1). When the clock stands before the last block by more than the
-tolerance, or has run far ahead of the machine's own count of seconds since the last block, nothing is sealed and it is
-tried again every second: a block of a wrong future could never be followed by one of the right time.
+A block is made at most once in `interval` seconds: as soon as the pool has something to run, and an empty one after
+`heartbeat` seconds without any. Its time is max(now, parent + 1). When the clock stands before the last block by more
+than the tolerance, or has run far ahead of the machine's own count of seconds since the last block, nothing is sealed
+and it is tried again every second: a block of a wrong future could never be followed by one of the right time.
 
 Execution runs in a thread of its own. The event loop keeps answering meanwhile; the two share the interpreter, so a
 read waits for a switch interval, not for a block.
@@ -23,7 +23,8 @@ from node.pool import Pool
 from node.proposals import Block, Prepared, Slot
 
 log = logging.getLogger(__name__)
-INTERVAL = 1.0
+RETRY = 1.0
+"""Seconds until an untrusted clock is looked at again."""
 
 
 class ClockUntrusted(NodeError):
@@ -46,7 +47,7 @@ class SoloSealer:
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="sealer")
         self._woken = asyncio.Event()
         self._stopping = asyncio.Event()
-        self._sealed_at = clock.elapsed() - INTERVAL
+        self._sealed_at = clock.elapsed() - settings.interval
         self._trouble = ""
         self._broken: list[bytes] = []
         self._trusted = (clock.now(), clock.elapsed())
@@ -79,7 +80,7 @@ class SoloSealer:
         while not self._stopping.is_set():
             since = self._clock.elapsed() - self._sealed_at
             busy = self._pool.has_candidates
-            remaining = (INTERVAL if busy else self._settings.heartbeat) - since
+            remaining = (self._settings.interval if busy else self._settings.heartbeat) - since
             if remaining <= 0:
                 return
             self._woken.clear()
@@ -93,7 +94,7 @@ class SoloSealer:
             if not self._trouble:
                 log.error("%s", error)
             self._trouble = error.code
-            await _set_within(self._stopping, INTERVAL)
+            await _set_within(self._stopping, RETRY)
 
     def next_slot(self) -> Slot:
         """Height and time of the next block. Raises ClockUntrusted (CLOCK_UNTRUSTED)."""

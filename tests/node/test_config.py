@@ -28,6 +28,8 @@ def test_defaults_and_overrides() -> None:
         {"origins": "all"},
         {"sealing": 3},
         {"sealing": {"heartbeat": 0}},
+        {"sealing": {"interval": 0.5}},
+        {"sealing": {"interval": 9, "heartbeat": 8}},
         {"sealing": {"work": 0}},
         {"sealing": {"pace": 1}},
         {"pool": {"capacity": 0}},

@@ -146,14 +146,17 @@ async def test_stop_returns_with_the_last_block_durable(desk: Desk) -> None:
     assert desk.chain.store.head() == desk.blocks[-1].header
 
 
-async def test_no_block_within_a_second_of_the_last(desk: Desk) -> None:
+@pytest.mark.parametrize("interval", [1.0, 3.0])
+async def test_no_block_within_the_interval_after_the_last(young: Chain, interval: float) -> None:
+    desk = Desk(young, Sealing(interval=interval, heartbeat=9.0))
     running = asyncio.create_task(desk.sealer.run())
     desk.send(council_creation())
     await _until(lambda: len(desk.blocks) == 1)
     desk.send(sign(FOUNDER, 1))
+    desk.clock.run += interval - 0.5
     await asyncio.sleep(0.05)
     assert len(desk.blocks) == 1
-    desk.clock.run += 1
+    desk.clock.run += 0.5
     await _until(lambda: len(desk.blocks) == 2)
     desk.sealer.stop()
     await running
