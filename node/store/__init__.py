@@ -1,0 +1,6 @@
+"""Blocks, receipts and states in one LMDB environment: a writer, and readers in any process."""
+
+from node.store.reading import StoreReader
+from node.store.writing import Extras, Store
+
+__all__ = ["Extras", "Store", "StoreReader"]

@@ -1,0 +1,112 @@
+"""Writing a store: one process, one thread. A block is written in a single transaction that ends with fsync: state
+nodes, header, body, receipts, indexes, extras and head are all there or none is."""
+
+import errno
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import lmdb
+import rlp
+
+from node.blocks import Header
+from node.errors import StoreError
+from node.receipts import Receipt, pack
+from node.store.reading import StoreReader
+from node.store.schema import extra_key, number_key, open_writing, take_lock, write_mark
+
+Extras = Mapping[str, Mapping[bytes, bytes | None]]
+"""Changes of what rules remember: table -> key -> new value, or None to forget it."""
+
+
+class Store(StoreReader):
+    """The node's data directory; one process at a time. Reads may come from any thread, writes from one."""
+
+    def __init__(self, path: Path, map_size: int) -> None:
+        """Open or create the store in `path`; `map_size` is the most bytes it may grow to.
+
+        Raises StoreError: STORE_LOCKED, STORE_READONLY, STORE_SCHEMA, STORE_UNUSABLE.
+        """
+        self._lock = take_lock(path)
+        try:
+            self._attach(path, open_writing(path, map_size))
+        except BaseException:
+            os.close(self._lock)
+            raise
+        genesis = self.genesis()
+        if genesis is not None:
+            write_mark(path, genesis)
+
+    def close(self) -> None:
+        """Let go of files and lock."""
+        super().close()
+        os.close(self._lock)
+
+    def write_block(
+        self,
+        header: Header,
+        transactions: Sequence[tuple[bytes, bytes]],
+        receipts: Sequence[Receipt],
+        nodes: Mapping[bytes, bytes],
+        extras: Extras | None = None,
+    ) -> None:
+        """Make a block durable and the head; `transactions` are (hash, raw), `extras` what its rules remember anew.
+
+        Raises StoreError: STORE_FULL, DISK_FULL, STORE_WRITE; the store is then as it was before.
+        """
+        try:
+            with self._env.begin(write=True) as txn:
+                self._put_block(txn, header, transactions, receipts, nodes)
+                self._put_extras(txn, header.number, extras or {})
+        except lmdb.Error as error:
+            raise write_error(error) from error
+        if header.number == 0:
+            write_mark(self.path, header.hash)
+
+    def _put_block(
+        self,
+        txn: lmdb.Transaction,
+        header: Header,
+        transactions: Sequence[tuple[bytes, bytes]],
+        receipts: Sequence[Receipt],
+        nodes: Mapping[bytes, bytes],
+    ) -> None:
+        key, db = number_key(header.number), self._db
+        with txn.cursor(db["nodes"]) as cursor:
+            cursor.putmulti(sorted(nodes.items()))
+        txn.put(key, header.encode(), db=db["headers"])
+        txn.put(header.hash, key, db=db["numbers"])
+        if transactions:
+            txn.put(key, rlp.encode([raw for _, raw in transactions]), db=db["bodies"])
+            txn.put(key, pack(receipts), db=db["receipts"])
+            for index, (transaction_hash, _) in enumerate(transactions):
+                txn.put(transaction_hash, key + index.to_bytes(4, "big"), db=db["locations"])
+        if header.bloom:
+            txn.put(key, header.bloom.to_bytes(256, "big"), db=db["blooms"])
+        if header.number == 0:
+            txn.put(b"genesis", header.hash, db=db["meta"])
+        txn.put(b"head", key, db=db["meta"])
+
+    def _put_extras(self, txn: lmdb.Transaction, number: int, extras: Extras) -> None:
+        """Change the extras and keep what they were, so that those of an earlier height can be told."""
+        before: list[list[bytes]] = []
+        for name, changes in sorted(extras.items()):
+            for key, value in sorted(changes.items()):
+                full = extra_key(name, key)
+                old: bytes | None = txn.get(full, db=self._db["extras"])  # type: ignore[assignment]
+                before.append([full] if old is None else [full, old])
+                if value is None:
+                    txn.delete(full, db=self._db["extras"])
+                else:
+                    txn.put(full, value, db=self._db["extras"])
+        if before:
+            txn.put(number_key(number), rlp.encode(before), db=self._db["undo"])
+
+
+def write_error(error: lmdb.Error) -> StoreError:
+    """What a failed write means to the operator."""
+    if isinstance(error, lmdb.MapFullError):
+        return StoreError("STORE_FULL", "the store has reached its size", "raise store.map_gib and start again")
+    if os.strerror(errno.ENOSPC) in str(error) or os.strerror(errno.EFBIG) in str(error):
+        return StoreError("DISK_FULL", f"the disk is full: {error}", "make room and start again; nothing is lost")
+    return StoreError("STORE_WRITE", f"the block cannot be written: {error}", "check the disk")
