@@ -234,6 +234,15 @@ class SetRules(Decision):
 
 
 @dataclass(frozen=True, slots=True)
+class SetAllowance(Decision):
+    """Another bound on the gas that an account without a role may use in a window."""
+
+    CONTRACT: ClassVar[str] = "Council"
+    FUNCTION: ClassVar[str] = "set_allowance"
+    gas: int
+
+
+@dataclass(frozen=True, slots=True)
 class DeclareBreach(Decision):
     """A contract of three parties was broken and ends."""
 

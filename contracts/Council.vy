@@ -54,6 +54,10 @@ event TargetSet:
     open: bool
 
 
+event AllowanceSet:
+    amount: uint256
+
+
 event ValidatorSet:
     key: indexed(bytes32)
     power: uint256
@@ -63,6 +67,8 @@ DEPLOYER: constant(bytes32) = keccak256("DEPLOYER")
 LAST_CATEGORY: constant(uint256) = 15
 CO_PAYMENT: constant(uint256) = 100
 CASH_OUT: constant(uint256) = 101
+FIRST_ALLOWANCE: constant(uint256) = 10_000_000  # an hour of four lots of 32 at 4096 bits, or 160 payments
+MAX_ALLOWANCE: constant(uint256) = 10**12  # more than full blocks of 30 million hold in nine hours
 
 
 # @dev role -> account -> held
@@ -71,6 +77,8 @@ category_of: public(reentrant(HashMap[address, uint256]))
 rules: public(reentrant(bytes32))
 rules_version: public(reentrant(uint256))
 is_open: public(reentrant(HashMap[address, bool]))
+# @dev gas that an account without a role may use within one window of the nodes
+open_allowance: public(reentrant(uint256))
 power_of: public(reentrant(HashMap[bytes32, uint256]))
 roles_held: HashMap[address, uint256]
 
@@ -79,6 +87,7 @@ roles_held: HashMap[address, uint256]
 def __init__(members: DynArray[address, 32], threshold: uint256, delay: uint256, deployer: address):
     board.__init__(members, threshold, delay)
     self._set_role(DEPLOYER, deployer, True)
+    self._set_allowance(FIRST_ALLOWANCE)
 
 
 @external
@@ -133,6 +142,18 @@ def set_target(target: address, open: bool):
 
 @external
 @reentrant
+def set_allowance(amount: uint256):
+    """
+    @notice Bound what an account that is neither member nor role holder may use on open targets within one window, an
+            hour unless the chain was begun with another. By decision only.
+    @param amount Gas; 0 closes the open targets to all but members and role holders.
+    """
+    board._only_self()
+    self._set_allowance(amount)
+
+
+@external
+@reentrant
 def set_validator(key: bytes32, power: uint256):
     """
     @notice Give a validator voting power; 0 takes it off the set. By decision only.
@@ -174,3 +195,10 @@ def _set_role(role: bytes32, account: address, held: bool):
         else:
             self.roles_held[account] -= 1
     log RoleSet(role=role, account=account, held=held)
+
+
+@internal
+def _set_allowance(amount: uint256):
+    assert amount <= MAX_ALLOWANCE, "council: allowance"
+    self.open_allowance = amount
+    log AllowanceSet(amount=amount)

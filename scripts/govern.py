@@ -41,6 +41,7 @@ def cli(provider: Any, plan_path: Path, salt: str, wait: int, call: str, argumen
     Examples:
       ... VoucherMint.open_series 202611010 0xc1f3... 1000 10
       ... Council.set_redeemer 0x5A0b54D5dc17e0AadC383d2db43B0a0D3E029c4c 3
+      ... Council.set_allowance 20000000
       ... Council.set_role ORACLE 0x5A0b54D5dc17e0AadC383d2db43B0a0D3E029c4c false
     """
     plan = read_plan(plan_path)

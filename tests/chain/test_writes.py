@@ -33,6 +33,7 @@ EXAMPLES: list[Write] = [
     writes.SetRole(WORD, ACCOUNT, True),
     writes.SetRedeemer(ACCOUNT, 3),
     writes.SetRules(WORD),
+    writes.SetAllowance(10_000_000),
     writes.DeclareBreach(WORD),
 ]
 

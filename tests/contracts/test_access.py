@@ -26,6 +26,7 @@ MATRIX: list[tuple[str, str, tuple[Any, ...], set[str], str]] = [
     ("council", "set_redeemer", (NOBODY, 1), {"council"}, DECIDED),
     ("council", "set_rules", (keccak(b"new rules"),), {"council"}, DECIDED),
     ("council", "set_target", (NOBODY, True), {"council"}, DECIDED),
+    ("council", "set_allowance", (0,), {"council"}, DECIDED),
     ("council", "set_validator", (keccak(b"validator"), 1), {"council"}, DECIDED),
     ("token", "mint", (NOBODY, 1), {"mint"}, NO_ROLE),
     ("token", "pause", (), {"guardian"}, NO_ROLE),

@@ -304,6 +304,26 @@ def test_who_may_send_where(house: House) -> None:
     assert not council.may_send(account("stranger"), target)
 
 
+def test_an_account_without_a_role_has_an_allowance_from_the_start(house: House) -> None:
+    council = deployer("Council").deploy(MEMBERS, 2, DELAY, account("deployer"))
+    assert ("AllowanceSet", {"amount": 10_000_000}) in events(council)
+    assert council.open_allowance() == house.council.open_allowance() == 10_000_000
+
+
+@pytest.mark.parametrize("gas", [0, 1, 10_000_000, 10**12])
+def test_the_board_decides_the_allowance(house: House, gas: int) -> None:
+    carry(house, house.council.address, payload("set_allowance(uint256)", gas))
+    assert ("AllowanceSet", {"amount": gas}) in events(house.council)
+    assert house.council.open_allowance() == gas
+
+
+@pytest.mark.parametrize("gas", [10**12 + 1, 2**256 - 1])
+def test_an_allowance_has_a_bound(house: House, gas: int) -> None:
+    with boa.reverts("council: allowance"):
+        house.decide(house.council, "set_allowance", gas)
+    assert house.council.open_allowance() == 10_000_000
+
+
 @pytest.mark.parametrize("category", [0, 1, 15, 100, 101])
 def test_redeemers_have_a_category(house: House, category: int) -> None:
     house.decide(house.council, "set_redeemer", account("library"), category)

@@ -42,6 +42,8 @@ class CouncilMachine(RuleBasedStateMachine):
         self.board, self.threshold, self.delay, self.epoch = PEOPLE[:3], 2, 10, 1
         self.council = deployer("Council").deploy(self.board, 2, 10, account("deployer"))
         self.opened: set[str] = set()
+        self.allowance = 10_000_000
+        self.allowances: dict[bytes, int] = {}
         self.boards: dict[bytes, tuple[list[Any], int, int]] = {}
         self.salt = 0
 
@@ -84,6 +86,12 @@ class CouncilMachine(RuleBasedStateMachine):
         self.boards[proposal.id] = board, min(threshold, size), delay
         return proposal
 
+    @rule(target=proposals, member=st.integers(0, 9), gas=st.integers(0, 10**12))
+    def propose_allowance(self, member: int, gas: int) -> Proposal:
+        proposal = self.put(self.board[member % len(self.board)], payload("set_allowance(uint256)", gas), None)
+        self.allowances[proposal.id] = gas
+        return proposal
+
     def put(self, sender: str, data: bytes, target: str | None) -> Proposal:
         self.salt += 1
         call = (self.council.address, data, self.salt.to_bytes(32, "big"))
@@ -118,6 +126,8 @@ class CouncilMachine(RuleBasedStateMachine):
         proposal.done = True
         if proposal.target:
             self.opened.add(proposal.target)
+        elif proposal.id in self.allowances:
+            self.allowance = self.allowances[proposal.id]
         else:
             self.board, self.threshold, self.delay = self.boards[proposal.id]
             self.epoch += 1
@@ -131,6 +141,7 @@ class CouncilMachine(RuleBasedStateMachine):
         if not hasattr(self, "council"):
             return
         assert {target for target in TARGETS if self.council.is_open(target)} == self.opened
+        assert self.council.open_allowance() == self.allowance
         assert (self.council.threshold(), self.council.delay(), self.council.board_epoch()) == (
             self.threshold, self.delay, self.epoch,
         )  # fmt: skip

@@ -103,6 +103,8 @@ def test_words_become_a_decision(contracts: dict[str, Any]) -> None:
     assert board.payload == payload("set_board(address[],uint256,uint256)", MEMBERS, 2, 16)
     series = read_decision(contracts, "VoucherMint.open_series", ("7", "0xff01", "10", "1"))
     assert series.payload == payload("open_series(uint256,bytes,uint256,uint256)", 7, b"\xff\x01", 10, 1)
+    allowance = read_decision(contracts, "Council.set_allowance", ("20_000_000",))
+    assert allowance.payload == payload("set_allowance(uint256)", 20_000_000)
     assert board.salt != series.salt
 
 

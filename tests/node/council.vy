@@ -4,6 +4,7 @@
 deployers: HashMap[address, bool]
 senders: HashMap[address, bool]
 open_targets: HashMap[address, bool]
+open_allowance: public(uint256)
 owner: address
 
 
@@ -13,6 +14,7 @@ def __init__(owner: address):
     self.owner = owner
     self.deployers[owner] = True
     self.senders[owner] = True
+    self.open_allowance = 10**12
 
 
 @external
@@ -31,6 +33,12 @@ def set_sender(account: address, held: bool):
 def set_target(target: address, open: bool):
     assert msg.sender == self.owner, "council: not the owner"
     self.open_targets[target] = open
+
+
+@external
+def set_allowance(amount: uint256):
+    assert msg.sender == self.owner, "council: not the owner"
+    self.open_allowance = amount
 
 
 @external
