@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 from aiohttp import web
@@ -150,7 +151,7 @@ def open_server(folder: Path, http: str | None = None) -> Server:
     """The node of a data directory; `http` overrides its setting. Raises ConfigError, StoreError."""
     config = load_config(folder / CONFIG_FILE)
     if http is not None:
-        config = Config(http, config.origins, config.sealing, config.pool, config.limits, config.store)
+        config = replace(config, http=http)
     return Server(folder, config, load_genesis(folder / GENESIS_FILE))
 
 
