@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from node.addresses import checksummed
 from node.blocks import Header, ordered_root
+from node.chain_rules import ChainRules
 from node.errors import ConfigError, StoreError, TransactionRefused
 from node.execution import Account, BlockRun, Environment, Executor, StateView
 from node.genesis import EXTRA_DATA, Genesis
@@ -73,6 +74,7 @@ class Application:
     def __init__(self, genesis: Genesis, store: Store, executor: Executor) -> None:
         """Raises ConfigError GENESIS_MISMATCH when the store belongs to another chain."""
         self._genesis, self._store, self._executor = genesis, store, executor
+        self.rules = ChainRules(genesis.chain_id)
         self._decoded: dict[bytes, Transaction] = {}
         self._decoded_bytes = 0
         self._birth: _Outcome | None = None
@@ -213,10 +215,7 @@ class Application:
 
     def environment(self, header: Header) -> Environment:
         """The environment in which a block's code ran."""
-        return Environment(
-            self._genesis.chain_id, header.number, header.time, header.proposer, header.gas_limit, header.mix_hash,
-            self._ancestors(header.parent_hash, header.number),
-        )  # fmt: skip
+        return self.rules.environment(header, self._ancestors(header.parent_hash, header.number))
 
     def _at_head(self) -> _Head:
         if self._head is None:

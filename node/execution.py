@@ -4,14 +4,20 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from node.blocks import ZERO_HASH
+from node.forks import Fork
 from node.overlay import Overlay
 from node.receipts import Receipt
-from node.transactions import AccessList, Transaction
+from node.transactions import AccessList, Authorization, Transaction
 
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """The block that code sees. `ancestors` yields block hashes from the parent backwards, read only when asked for."""
+    """The block that code sees. `ancestors` yields block hashes from the parent backwards, read only when asked for.
+
+    The fields from `fork` on default to our own chain; `native` closes the built-in contracts that are closed on it.
+    Fees are wei.
+    """
 
     chain_id: int
     number: int
@@ -20,6 +26,12 @@ class Environment:
     gas_limit: int
     mix_hash: bytes
     ancestors: Iterable[bytes]
+    fork: Fork = Fork.PRAGUE
+    base_fee: int = 0
+    excess_blob_gas: int = 0
+    difficulty: int = 0
+    beacon_root: bytes = ZERO_HASH
+    native: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +45,11 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class CallRequest:
-    """A call without a signature. Without `sender` nothing is charged and no balance is looked at."""
+    """A call without a signature. Without `sender` no balance is looked at.
+
+    The fee caps (wei) are for code that asks for its price; they are charged to nobody. With none of them the base fee
+    that code sees is zero.
+    """
 
     sender: bytes | None
     to: bytes
@@ -41,6 +57,11 @@ class CallRequest:
     data: bytes
     gas: int | None = None
     access_list: AccessList = ()
+    max_fee: int = 0
+    max_priority_fee: int = 0
+    authorizations: tuple[Authorization, ...] = ()
+    max_blob_fee: int = 0
+    blob_hashes: tuple[bytes, ...] = ()
 
 
 class StateView(Protocol):
@@ -80,7 +101,7 @@ class BlockRun(StateView, Protocol):
 
 
 class Executor(Protocol):
-    """A machine that follows the Prague rules with a base fee of zero."""
+    """A machine that follows the rules of the fork that an environment names."""
 
     def genesis_state(self, alloc: Mapping[bytes, int], nodes: Overlay) -> bytes:
         """Write the first balances into `nodes`; return the state root."""

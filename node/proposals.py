@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from node.blocks import ZERO_ADDRESS, ZERO_HASH, Header
+from node.blocks import ZERO_ADDRESS, ZERO_HASH, Header, Withdrawal
 from node.errors import TransactionRefused
 from node.receipts import Receipt
 from node.transactions import Transaction
@@ -86,8 +86,10 @@ class QueryResult:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """An executed block with all that belongs to it."""
+    """An executed block with all that belongs to it. Uncles and withdrawals are empty on our own chain."""
 
     header: Header
     transactions: tuple[Transaction, ...]
     receipts: tuple[Receipt, ...]
+    uncles: tuple[Header, ...] = ()
+    withdrawals: tuple[Withdrawal, ...] = ()

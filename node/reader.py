@@ -3,14 +3,16 @@
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from node.application import Application
-from node.blocks import Header
+import rlp
+
+from node.blocks import EMPTY_ROOT, EMPTY_UNCLES, Header, Withdrawal, ordered_items
+from node.chain_rules import ChainView
 from node.execution import CallRequest, Executor, StateView
 from node.overlay import Overlay
 from node.proposals import Block
 from node.receipts import Log, Receipt, bloom_bits
 from node.store import Store
-from node.transactions import Transaction, decode
+from node.transactions import Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ class LogQuery:
 class Reader:
     """A read-only view of the chain that an application keeps in a store."""
 
-    def __init__(self, application: Application, store: Store, executor: Executor) -> None:
+    def __init__(self, application: ChainView, store: Store, executor: Executor) -> None:
         self._application, self._store, self._executor = application, store, executor
 
     @property
@@ -72,7 +74,7 @@ class Reader:
     @property
     def chain_id(self) -> int:
         """The chain's id."""
-        return self._application.genesis.chain_id
+        return self._application.rules.chain_id
 
     def header(self, number: int) -> Header | None:
         """The header at a height, if it is committed."""
@@ -87,8 +89,24 @@ class Reader:
         """A whole block."""
         receipts = self._store.receipts(header.number)
         bodies = self._store.body(header.number)
-        transactions = tuple(decode(raw, receipt.sender) for raw, receipt in zip(bodies, receipts, strict=True))
-        return Block(header, transactions, receipts)
+        transactions = tuple(self._decode(raw, receipt.sender) for raw, receipt in zip(bodies, receipts, strict=True))
+        return Block(header, transactions, receipts, self._uncles(header), self._withdrawals(header))
+
+    def _decode(self, raw: bytes, sender: bytes) -> Transaction:
+        return self._application.rules.decode(raw, sender)
+
+    def _uncles(self, header: Header) -> tuple[Header, ...]:
+        """They lie among the nodes, under the hash of their list."""
+        if header.uncles_hash == EMPTY_UNCLES:
+            return ()
+        raw = self._store.node(header.uncles_hash)
+        return () if raw is None else tuple(Header.of_fields(fields) for fields in rlp.decode(raw))
+
+    def _withdrawals(self, header: Header) -> tuple[Withdrawal, ...]:
+        """They lie among the nodes, as the trie of their root."""
+        if header.withdrawals_root in (None, EMPTY_ROOT):
+            return ()
+        return tuple(Withdrawal.decode(raw) for raw in ordered_items(header.withdrawals_root, self._store.node))
 
     def transaction(self, transaction_hash: bytes) -> Placed | None:
         """A committed transaction."""
@@ -105,7 +123,7 @@ class Reader:
             return None
         receipts = self._store.receipts(header.number)
         first_log = sum(len(receipt.logs) for receipt in receipts[:index])
-        return Placed(header, index, decode(bodies[index], receipts[index].sender), receipts[index], first_log)
+        return Placed(header, index, self._decode(bodies[index], receipts[index].sender), receipts[index], first_log)
 
     def placed(self, block: Block) -> Iterator[Placed]:
         """The transactions of a block with their places."""

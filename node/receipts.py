@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import rlp
 from eth_hash.auto import keccak
 
+ROOT_BYTES = 32
+
 
 @dataclass(frozen=True, slots=True)
 class Log:
@@ -18,7 +20,10 @@ class Log:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What a transaction did. `status` is 1 for success; `contract` is the created address or empty."""
+    """What a transaction did. `status` is 1 for success; `contract` is the created address or empty.
+
+    `root` is the state root after it, which blocks before Byzantium record in place of the status (EIP-658).
+    """
 
     type: int
     status: int
@@ -27,6 +32,7 @@ class Receipt:
     sender: bytes
     contract: bytes
     logs: tuple[Log, ...]
+    root: bytes = b""
 
     @property
     def bloom(self) -> int:
@@ -34,7 +40,8 @@ class Receipt:
 
     def encode(self) -> bytes:
         """The form that the receipts root commits to (EIP-2718)."""
-        body = rlp.encode([self.status, self.cumulative_gas, self.bloom.to_bytes(256, "big"), _plain_logs(self.logs)])
+        outcome = self.root or self.status
+        body = rlp.encode([outcome, self.cumulative_gas, self.bloom.to_bytes(256, "big"), _plain_logs(self.logs)])
         return body if self.type == 0 else bytes([self.type]) + body
 
 
@@ -58,7 +65,10 @@ def bloom_bits(item: bytes) -> int:
 def pack(receipts: Iterable[Receipt]) -> bytes:
     """All receipts of a block as they lie in the store."""
     return rlp.encode(
-        [[r.type, r.status, r.gas_used, r.cumulative_gas, r.sender, r.contract, _plain_logs(r.logs)] for r in receipts]
+        [
+            [r.type, r.root or r.status, r.gas_used, r.cumulative_gas, r.sender, r.contract, _plain_logs(r.logs)]
+            for r in receipts
+        ]
     )
 
 
@@ -67,14 +77,15 @@ def unpack(stored: bytes) -> tuple[Receipt, ...]:
     return tuple(
         Receipt(
             int.from_bytes(kind, "big"),
-            int.from_bytes(status, "big"),
+            1 if len(outcome) == ROOT_BYTES else int.from_bytes(outcome, "big"),
             int.from_bytes(used, "big"),
             int.from_bytes(cumulative, "big"),
             sender,
             contract,
             tuple(Log(address, tuple(topics), data) for address, topics, data in logs),
+            outcome if len(outcome) == ROOT_BYTES else b"",
         )
-        for kind, status, used, cumulative, sender, contract, logs in rlp.decode(stored)
+        for kind, outcome, used, cumulative, sender, contract, logs in rlp.decode(stored)
     )
 
 

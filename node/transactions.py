@@ -1,7 +1,8 @@
 """Transactions: decoding, the recovered sender, intrinsic gas.
 
-Types understood: 0 (EIP-155 only), 1 (EIP-2930), 2 (EIP-1559), 4 (EIP-7702). Blob transactions (3) are refused: nobody
-here keeps blobs. Fees are expressed in the two caps of EIP-1559 for every type.
+Types understood: 0, 1 (EIP-2930), 2 (EIP-1559), 3 (EIP-4844, without its blobs), 4 (EIP-7702). Our own chain refuses
+blob transactions, because nobody here keeps blobs, and those of type 0 without replay protection (EIP-155). Fees are
+expressed in the two caps of EIP-1559 for every type.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,12 +14,14 @@ from coincurve import PublicKey
 from eth_hash.auto import keccak
 
 from node.errors import Refused, TransactionRefused
+from node.forks import Fork
 
 LEGACY, ACCESS_LIST, DYNAMIC_FEE, BLOB, SET_CODE = range(5)
 CURVE_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 MAX_NONCE = 2**64 - 2
 """EIP-2681: the last nonce a transaction may carry."""
 MAX_TRANSACTION_BYTES = 128 * 1024
+GAS_PER_BLOB = 131_072
 DEEPEST = 4
 """Lists within lists in the fields of a transaction: the keys of an access list's entry are the innermost."""
 T = TypeVar("T")
@@ -58,6 +61,9 @@ class Transaction:
     r: int
     s: int
     sender: bytes
+    max_blob_fee: int = 0
+    blob_hashes: tuple[bytes, ...] = ()
+    protected: bool = True
 
     @property
     def is_creation(self) -> bool:
@@ -65,18 +71,24 @@ class Transaction:
 
     @property
     def v(self) -> int:
-        """The signature's v as wallets show it: EIP-155 for type 0, the parity otherwise."""
-        return self.y_parity + 35 + 2 * self.chain_id if self.type == LEGACY else self.y_parity
+        """The signature's v as wallets show it: EIP-155 for type 0 (27 or 28 if unprotected), the parity otherwise."""
+        if self.type != LEGACY:
+            return self.y_parity
+        return self.y_parity + (35 + 2 * self.chain_id if self.protected else 27)
+
+    def price(self, base_fee: int = 0) -> int:
+        """What a unit of gas costs the sender, in wei."""
+        return min(self.max_fee, base_fee + self.max_priority_fee)
 
     @property
-    def price(self) -> int:
-        """What a unit of gas costs the sender, the base fee being zero."""
-        return min(self.max_fee, self.max_priority_fee)
+    def blob_gas(self) -> int:
+        """Gas for its blobs (EIP-4844)."""
+        return GAS_PER_BLOB * len(self.blob_hashes)
 
     @property
     def upfront_cost(self) -> int:
         """Wei the sender must hold before execution."""
-        return self.value + self.gas * self.max_fee
+        return self.value + self.gas * self.max_fee + self.blob_gas * self.max_blob_fee
 
 
 def created_address(sender: bytes, nonce: int) -> bytes:
@@ -84,27 +96,36 @@ def created_address(sender: bytes, nonce: int) -> bytes:
     return keccak(rlp.encode([sender, nonce]))[12:]
 
 
-def intrinsic_gas(data: bytes, creation: bool, access_list: AccessList, authorizations: int) -> int:
-    """Gas paid before the first instruction, initcode words not included (EIP-2028, 2930, 7702)."""
+def intrinsic_gas(
+    data: bytes, creation: bool, access_list: AccessList, authorizations: int, fork: Fork = Fork.PRAGUE
+) -> int:
+    """Gas paid before the first instruction, initcode words not included (EIP-2, 2028, 2930, 7702)."""
     zeros = data.count(0)
     slots = sum(len(keys) for _, keys in access_list)
     return (
         21_000
-        + (32_000 if creation else 0)
+        + (32_000 if creation and fork >= Fork.HOMESTEAD else 0)
         + 4 * zeros
-        + 16 * (len(data) - zeros)
+        + (16 if fork >= Fork.ISTANBUL else 68) * (len(data) - zeros)
         + 2_400 * len(access_list)
         + 1_900 * slots
         + 25_000 * authorizations
     )
 
 
-def least_gas(data: bytes, creation: bool, access_list: AccessList, authorizations: int) -> int:
+def least_gas(
+    data: bytes, creation: bool, access_list: AccessList, authorizations: int, fork: Fork = Fork.PRAGUE
+) -> int:
     """The least gas a transaction may carry: intrinsic with initcode (EIP-3860), or the data floor (EIP-7623)."""
+    initcode = 2 * ((len(data) + 31) // 32) if creation and fork >= Fork.SHANGHAI else 0
+    least = intrinsic_gas(data, creation, access_list, authorizations, fork) + initcode
+    return max(least, data_floor(data)) if fork >= Fork.PRAGUE else least
+
+
+def data_floor(data: bytes) -> int:
+    """The least gas that a transaction with this data is charged (EIP-7623)."""
     zeros = data.count(0)
-    initcode = 2 * ((len(data) + 31) // 32) if creation else 0
-    floor = 21_000 + 10 * (zeros + 4 * (len(data) - zeros))
-    return max(intrinsic_gas(data, creation, access_list, authorizations) + initcode, floor)
+    return 21_000 + 10 * (zeros + 4 * (len(data) - zeros))
 
 
 def recover(digest: bytes, y_parity: int, r: int, s: int) -> bytes:
@@ -119,8 +140,10 @@ def recover(digest: bytes, y_parity: int, r: int, s: int) -> bytes:
     return keccak(key.format(compressed=False)[1:])[12:]
 
 
-def decode(raw: bytes, sender: bytes | None = None) -> Transaction:
+def decode(raw: bytes, sender: bytes | None = None, foreign: bool = False) -> Transaction:
     """The transaction in its wire form. `sender`, where already known, spares the recovery.
+
+    `foreign` admits what only other chains record: blob transactions and those without replay protection.
 
     Raises TransactionRefused (TX_TOO_LARGE, TX_UNDECODABLE, TX_TYPE_UNSUPPORTED, CHAIN_ID_WRONG for one without replay
     protection).
@@ -130,8 +153,11 @@ def decode(raw: bytes, sender: bytes | None = None) -> Transaction:
     if not raw:
         raise TransactionRefused(Refused.TX_UNDECODABLE, "empty transaction")
     if raw[0] >= 0xC0:
-        return _decode_fields(raw, LEGACY, raw, sender)
-    if raw[0] in (ACCESS_LIST, DYNAMIC_FEE, SET_CODE):
+        tx = _decode_fields(raw, LEGACY, raw, sender)
+        if not tx.protected and not foreign:
+            raise TransactionRefused(Refused.CHAIN_ID_WRONG, "only replay-protected (EIP-155) transactions allowed")
+        return tx
+    if raw[0] in (ACCESS_LIST, DYNAMIC_FEE, SET_CODE) or (raw[0] == BLOB and foreign):
         return _decode_fields(raw, raw[0], raw[1:], sender)
     raise TransactionRefused(Refused.TX_TYPE_UNSUPPORTED, f"transaction type {raw[0]} not supported")
 
@@ -211,15 +237,17 @@ def _authorizations(field: Sequence[Sequence[bytes]]) -> tuple[Authorization, ..
 def _read_legacy(raw: bytes, fields: list[bytes], sender: bytes | None) -> Transaction:
     nonce, price, gas, to, value, data, v_field, r, s = fields
     v = _int(v_field)
-    if v < 35:
-        raise TransactionRefused(Refused.CHAIN_ID_WRONG, "only replay-protected (EIP-155) transactions allowed")
-    chain_id, parity = divmod(v - 35, 2)
+    protected = v >= 35
+    if not protected and v not in (27, 28):
+        raise ValueError(f"v is {v}")
+    chain_id, parity = divmod(v - 35, 2) if protected else (0, v - 27)
     if sender is None:
-        signed = rlp.encode([*fields[:6], chain_id, b"", b""])
+        signed = rlp.encode([*fields[:6], chain_id, b"", b""] if protected else fields[:6])
         sender = recover(keccak(signed), parity, _int(r), _int(s))
     return Transaction(
         keccak(raw), raw, LEGACY, chain_id, _int(nonce, 64), _int(price), _int(price), _int(gas, 64),
         _address(to, empty=True), _int(value), _bytes(data), (), (), parity, _int(r), _int(s), sender,
+        protected=protected,
     )  # fmt: skip
 
 
@@ -248,6 +276,17 @@ def _read_dynamic_fee(raw: bytes, fields: list[bytes], sender: bytes | None) -> 
     )  # fmt: skip
 
 
+def _read_blob(raw: bytes, fields: list[bytes], sender: bytes | None) -> Transaction:
+    chain_id, nonce, tip, cap, gas, to, value, data, accesses, blob_cap, hashes, parity, r, s = fields
+    if any(len(item) != 32 for item in _list(hashes)):  # type: ignore[arg-type]
+        raise ValueError("a blob hash has not 32 bytes")
+    return Transaction(
+        keccak(raw), raw, BLOB, _int(chain_id), _int(nonce, 64), _int(tip), _int(cap), _int(gas, 64),
+        _address(to), _int(value), _bytes(data), _access_list(accesses), (),  # type: ignore[arg-type]
+        _int(parity, 8), _int(r), _int(s), _typed(raw, fields, sender), _int(blob_cap), tuple(hashes),  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
 def _read_set_code(raw: bytes, fields: list[bytes], sender: bytes | None) -> Transaction:
     chain_id, nonce, tip, cap, gas, to, value, data, accesses, grants, parity, r, s = fields
     return Transaction(
@@ -261,5 +300,6 @@ _READERS: dict[int, Callable[[bytes, list[bytes], bytes | None], Transaction]] =
     LEGACY: _read_legacy,
     ACCESS_LIST: _read_access_list,
     DYNAMIC_FEE: _read_dynamic_fee,
+    BLOB: _read_blob,
     SET_CODE: _read_set_code,
 }

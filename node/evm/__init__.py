@@ -1,4 +1,4 @@
-"""Execution on py-evm at the Prague rules: the only folder that imports it.
+"""Execution on py-evm at the rules of Prague and, for other chains, of earlier forks: the only folder that imports it.
 
 The base fee is zero because headers are ours and none is ever computed: py-evm's two places that derive a base fee
 from the parent (header creation and header validation of its London rules) are not used.
@@ -34,7 +34,7 @@ class PyEvm:
         return Run(environment, root, nodes)
 
     def call(self, environment: Environment, root: bytes, nodes: Overlay, request: CallRequest) -> bytes:
-        return calls.call(State(environment, root, nodes), request)
+        return calls.call(State(calls.visible(environment, request), root, nodes), request)
 
     def estimate(self, environment: Environment, root: bytes, nodes: Overlay, request: CallRequest) -> int:
-        return calls.estimate(State(environment, root, nodes), request)
+        return calls.estimate(State(calls.visible(environment, request), root, nodes), request)

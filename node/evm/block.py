@@ -30,12 +30,12 @@ class Run(State):
         state.lock_changes()
         snapshot = state.snapshot()
         try:
-            computation = state.apply_transaction(Payload.of(transaction))
+            computation = state.apply_transaction(Payload.of(transaction, self.environment.fork))
         except (ValidationError, PyEVMError) as error:
             state.revert(snapshot)
             raise TransactionRefused(Refused.TX_INVALID, f"the transaction cannot be executed: {error}") from error
         self._last = (snapshot, before, computation)
-        used = gas_used_by(transaction.gas, computation, transaction.data)
+        used = gas_used_by(transaction.gas, computation, transaction.data, self.environment.fork)
         self.gas_used += used
         return Receipt(
             type=transaction.type,

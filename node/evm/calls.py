@@ -1,5 +1,7 @@
 """Calls and estimates: executions on a state that forgets them."""
 
+from dataclasses import replace
+
 from eth.abc import ComputationAPI
 from eth.exceptions import InsufficientFunds, OutOfGas, Revert, VMError
 from eth.vm.interrupt import EVMMissingData
@@ -12,14 +14,27 @@ from node.errors import CallFailed, CallReverted
 from node.evm.machine import gas_used_by
 from node.evm.payload import Payload
 from node.evm.state import State
-from node.execution import CallRequest
+from node.execution import CallRequest, Environment
 from node.precompiles import CLOSED
-from node.transactions import least_gas
+from node.transactions import GAS_PER_BLOB, least_gas
 
 CALL_STIPEND = 2_300
 ESTIMATE_ERROR = 0.015
 REVERT_SELECTOR = bytes.fromhex("08c379a0")
 PANIC_SELECTOR = bytes.fromhex("4e487b71")
+
+
+def visible(environment: Environment, request: CallRequest) -> Environment:
+    """The block as a call sees it: who offers no fee sees no base fee. Raises CallFailed."""
+    if not request.max_fee:
+        return replace(environment, base_fee=0) if environment.base_fee else environment
+    if request.max_fee < environment.base_fee:
+        raise CallFailed(
+            "FEE_BELOW_BASE",
+            f"max fee per gas less than block base fee: {request.max_fee} < {environment.base_fee}",
+            "offer more, or leave the fees out",
+        )
+    return environment
 
 
 def call(state: State, request: CallRequest) -> bytes:
@@ -33,7 +48,7 @@ def call(state: State, request: CallRequest) -> bytes:
 def estimate(state: State, request: CallRequest) -> int:
     """The least gas with which a call succeeds, within 1.5 %. Raises CallFailed, CallReverted."""
     highest = min(request.gas or state.environment.gas_limit, state.environment.gas_limit)
-    lowest = least_gas(request.data, not request.to, request.access_list, 0) - 1
+    lowest = _least(state, request) - 1
     if highest <= lowest:
         raise CallFailed("GAS_EXCEEDS_ALLOWANCE", f"gas required exceeds allowance ({highest})")
     if not request.data and execute(state, request, lowest + 1).is_success:
@@ -43,7 +58,7 @@ def estimate(state: State, request: CallRequest) -> int:
         raise CallFailed("GAS_EXCEEDS_ALLOWANCE", f"gas required exceeds allowance ({highest})")
     raise_if_failed(computation)
     spent = highest - computation.get_gas_remaining()
-    lowest = max(lowest, gas_used_by(highest, computation, request.data) - 1)
+    lowest = max(lowest, gas_used_by(highest, computation, request.data, state.environment.fork) - 1)
     guess = (spent + CALL_STIPEND) * 64 // 63
     if lowest < guess < highest:
         lowest, highest = _narrow(state, request, lowest, highest, guess)
@@ -60,18 +75,19 @@ def _narrow(state: State, request: CallRequest, lowest: int, highest: int, middl
 
 def execute(view: State, request: CallRequest, gas: int) -> ComputationAPI:
     """Run a call on a state that forgets it. Raises CallFailed."""
-    if request.to in CLOSED:
+    if view.environment.native and request.to in CLOSED:
         raise CallFailed("PRECOMPILE_CLOSED", f"the built-in contract 0x{request.to.hex()} is closed on this chain")
     state = view.state
     sender = request.sender or ZERO_ADDRESS
-    if gas < least_gas(request.data, not request.to, request.access_list, 0):
+    if gas < _least(view, request):
         raise CallFailed("INTRINSIC_GAS", "intrinsic gas too low", "leave the gas out, or raise it")
     state.lock_changes()
     snapshot = state.snapshot()
     try:
         if request.sender is None and state.get_balance(sender) < request.value:
             state.set_balance(sender, request.value)
-        return state.apply_transaction(Payload(request, sender, state.get_nonce(sender), gas))
+        _lend_fees(view, request, sender, gas)
+        return state.apply_transaction(Payload(request, sender, state.get_nonce(sender), gas, view.environment.fork))
     except (ValidationError, InsufficientFunds) as error:
         raise CallFailed("INSUFFICIENT_FUNDS", f"insufficient funds for transfer: {error}") from error
     except EVMMissingData as error:
@@ -80,6 +96,20 @@ def execute(view: State, request: CallRequest, gas: int) -> ComputationAPI:
         raise CallFailed("EXECUTION_FAILED", f"execution failed: {error}") from error
     finally:
         state.revert(snapshot)
+
+
+def _least(view: State, request: CallRequest) -> int:
+    return least_gas(
+        request.data, not request.to, request.access_list, len(request.authorizations), view.environment.fork
+    )
+
+
+def _lend_fees(view: State, request: CallRequest, sender: bytes, gas: int) -> None:
+    """Give the sender what the fees will take, so that they are charged to nobody."""
+    blob_gas = GAS_PER_BLOB * len(request.blob_hashes)
+    fees = gas * request.max_fee + blob_gas * request.max_blob_fee
+    if fees:
+        view.state.set_balance(sender, view.state.get_balance(sender) + fees)
 
 
 def raise_if_failed(computation: ComputationAPI) -> None:

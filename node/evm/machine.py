@@ -10,11 +10,13 @@ from eth.exceptions import VMError
 from eth.vm.forks.prague.computation import PragueComputation
 from eth.vm.forks.prague.state import PragueState
 
+from node.forks import Fork
 from node.overlay import Overlay
 from node.precompiles import CLOSED
+from node.transactions import data_floor
 
-REFUND_QUOTIENT = 5
-"""EIP-3529."""
+REFUND_QUOTIENT, EARLY_REFUND_QUOTIENT = 5, 2
+"""EIP-3529, and before it."""
 
 
 class Database(BaseAtomicDB):
@@ -57,12 +59,12 @@ class EvmState(PragueState):
     computation_class = _Computation
 
 
-def gas_used_by(gas: int, computation: ComputationAPI, data: bytes) -> int:
+def gas_used_by(gas: int, computation: ComputationAPI, data: bytes, fork: Fork = Fork.PRAGUE) -> int:
     """Gas charged: execution less refunds, or the floor for calldata (EIP-3529, EIP-7623)."""
     spent = gas - int(computation.get_gas_remaining())
-    refund = min(int(computation.get_gas_refund()), spent // REFUND_QUOTIENT)
-    zeros = data.count(0)
-    return max(spent - refund, 21_000 + 10 * (zeros + 4 * (len(data) - zeros)))
+    quotient = REFUND_QUOTIENT if fork >= Fork.LONDON else EARLY_REFUND_QUOTIENT
+    charged = spent - min(int(computation.get_gas_refund()), spent // quotient)
+    return max(charged, data_floor(data)) if fork >= Fork.PRAGUE else charged
 
 
 def ran_as(computation: ComputationAPI, address: bytes) -> bool:

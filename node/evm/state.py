@@ -4,7 +4,8 @@ from eth.vm.execution_context import ExecutionContext
 from eth.vm.message import Message
 
 from node.blocks import ZERO_ADDRESS
-from node.evm.machine import Database, EvmState
+from node.evm.forks import state_class
+from node.evm.machine import Database
 from node.execution import Account, Environment
 from node.overlay import Overlay
 
@@ -18,15 +19,15 @@ class State:
             coinbase=environment.proposer,
             timestamp=environment.time,
             block_number=environment.number,
-            difficulty=0,
+            difficulty=environment.difficulty,
             mix_hash=environment.mix_hash,
             gas_limit=environment.gas_limit,
             prev_hashes=environment.ancestors,
             chain_id=environment.chain_id,
-            base_fee_per_gas=0,
-            excess_blob_gas=0,
+            base_fee_per_gas=environment.base_fee,
+            excess_blob_gas=environment.excess_blob_gas,
         )
-        self.state = EvmState(Database(nodes), context, root)
+        self.state = state_class(environment.fork, environment.native)(Database(nodes), context, root)
 
     def account(self, address: bytes) -> Account:
         state = self.state

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, TypeVar
 
-from node.application import Application
 from node.blocks import Header
+from node.chain_rules import Checker
 from node.config import Limits
 from node.pool import Pool
 from node.reader import Reader
@@ -33,7 +33,7 @@ class Beside(Enum):
 class Context:
     """Application, pool and reader, and the limits. `on_transaction` hears of everything that enters the pool."""
 
-    application: Application
+    application: Checker
     reader: Reader
     pool: Pool
     limits: Limits

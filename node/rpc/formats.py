@@ -84,7 +84,7 @@ def transaction(tx: Transaction, h: Header | None = None, index: int | None = No
         "to": checksummed(tx.to) if tx.to else None,
         "value": quantity(tx.value),
         "gas": quantity(tx.gas),
-        "gasPrice": quantity(tx.max_fee if h is None else tx.price),
+        "gasPrice": quantity(tx.max_fee if h is None else tx.price(h.base_fee or 0)),
         "input": data(tx.data),
         "v": quantity(tx.v),
         "r": quantity(tx.r),
@@ -124,7 +124,7 @@ def receipt(placed: Placed) -> dict[str, Any]:
         "status": quantity(r.status),
         "gasUsed": quantity(r.gas_used),
         "cumulativeGasUsed": quantity(r.cumulative_gas),
-        "effectiveGasPrice": quantity(tx.price),
+        "effectiveGasPrice": quantity(tx.price(h.base_fee or 0)),
         "logsBloom": f"0x{r.bloom:0512x}",
         "logs": [_log(log, h, tx.hash, placed.index, placed.first_log + at) for at, log in enumerate(r.logs)],
     }

@@ -17,13 +17,13 @@ DELEGATION_PREFIX = bytes.fromhex("ef0100")
 """EIP-7702: code of an account that delegates; such an account may still send (EIP-3607 as amended)."""
 
 
-def check_form(tx: Transaction, chain_id: int, gas_limit: int) -> None:
-    """Everything that no state changes. Raises TransactionRefused."""
-    if tx.chain_id != chain_id:
+def check_form(tx: Transaction, chain_id: int, gas_limit: int, native: bool = True) -> None:
+    """Everything that no state changes; `native` is our own chain. Raises TransactionRefused."""
+    if tx.chain_id != chain_id and (tx.protected or native):
         raise TransactionRefused(
             Refused.CHAIN_ID_WRONG, f"invalid chain id: have {tx.chain_id}, want {chain_id}", "set the wallet's network"
         )
-    if tx.to in CLOSED:
+    if native and tx.to in CLOSED:
         raise TransactionRefused(
             Refused.PRECOMPILE_CLOSED, f"the built-in contract 0x{tx.to.hex()} is closed on this chain"
         )
