@@ -5,6 +5,7 @@ NodeError                 something an operator can act on
 ├── StoreError            the data directory cannot be used
 ├── CallFailed            a read-only execution could not run
 │   └── CallReverted      the contract said no; carries its data
+├── TraceLimit            a trace would take too much
 ├── ExecutionBroke        a transaction met a defect; carries it
 └── TransactionRefused    a transaction the rules do not let in; `code` is one of `Refused`
 """
@@ -37,6 +38,10 @@ class CallReverted(CallFailed):
         super().__init__("EXECUTION_REVERTED", "execution reverted" + (f": {reason}" if reason else ""))
         self.data = data
         self.reason = reason
+
+
+class TraceLimit(NodeError):
+    """A trace would take more bytes, steps or time than one may."""
 
 
 class ExecutionBroke(NodeError):

@@ -3,7 +3,7 @@
 from enum import IntEnum
 from typing import Any
 
-from node.errors import PERMISSION_CODES, CallReverted, NodeError, TransactionRefused
+from node.errors import PERMISSION_CODES, CallReverted, NodeError, TraceLimit, TransactionRefused
 
 
 class Code(IntEnum):
@@ -19,6 +19,7 @@ class Code(IntEnum):
     RESOURCE_NOT_FOUND = -32001
     TRANSACTION_REJECTED = -32003
     LIMIT_EXCEEDED = -32005
+    UNAUTHORIZED = -40100
 
 
 class RpcError(Exception):
@@ -41,7 +42,8 @@ def rpc_error(error: NodeError) -> RpcError:
     message = error.message + (f" ({error.hint})" if error.hint else "")
     if isinstance(error, TransactionRefused) and error.refused in PERMISSION_CODES:
         return RpcError(Code.TRANSACTION_REJECTED, message, {"code": error.code})
-    return RpcError(Code.SERVER, message, {"code": error.code})
+    code = Code.LIMIT_EXCEEDED if isinstance(error, TraceLimit) else Code.SERVER
+    return RpcError(code, message, {"code": error.code})
 
 
 def answer_too_large(limit: int) -> RpcError:
