@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from node.addresses import checksummed
+from node.admission import Admission
 from node.blocks import Header, ordered_root
 from node.chain_rules import ChainRules
 from node.errors import ConfigError, StoreError, TransactionRefused
@@ -34,7 +34,6 @@ from node.proposals import (
 from node.receipts import Receipt
 from node.rules.block import Executed, admit, fill
 from node.rules.permissions import Permissions
-from node.rules.transactions import check_form, check_sender
 from node.store import Store
 from node.transactions import Transaction, decode
 
@@ -42,7 +41,6 @@ log = logging.getLogger(__name__)
 DECODED_BYTES = 64 * 1024 * 1024
 """Wire bytes of the checked transactions whose decoded form is kept until a block takes them."""
 REFUSED = 2
-ANCESTORS = 256
 LATEST_TIME = 2**63
 """Seconds; what executes and what reads blocks may count on fewer than 64 bits."""
 
@@ -59,31 +57,21 @@ class _Outcome:
         return all(result.code != REFUSED for result in self.results)
 
 
-@dataclass(frozen=True, slots=True)
-class _Head:
-    """The last committed block, with a state and permission answers that only `check_tx` uses."""
-
-    header: Header
-    view: StateView
-    permissions: Permissions
-
-
 class Application:
     """The state machine of one chain on one store."""
 
     def __init__(self, genesis: Genesis, store: Store, executor: Executor) -> None:
         """Raises ConfigError GENESIS_MISMATCH when the store belongs to another chain."""
         self._genesis, self._store, self._executor = genesis, store, executor
-        self.rules = ChainRules(genesis.chain_id)
         self._decoded: dict[bytes, Transaction] = {}
         self._decoded_bytes = 0
         self._birth: _Outcome | None = None
         self._outcome: _Outcome | None = None
-        self._head: _Head | None = None
+        self._permissions: Permissions | None = None
         header = store.head()
         if header is not None:
             self._check_same_chain(header)
-            self._head = self._head_at(header)
+        self.admission = Admission(genesis, store, executor, self._decode)
 
     def _check_same_chain(self, head: Header) -> None:
         nodes = Overlay(lambda _: None)
@@ -101,9 +89,14 @@ class Application:
         return self._genesis
 
     @property
+    def rules(self) -> ChainRules:
+        """What the chain is to those who read it."""
+        return self.admission.rules
+
+    @property
     def head(self) -> Header:
         """The last committed header. Raises StoreError STORE_EMPTY before genesis is committed."""
-        return self._at_head().header
+        return self.admission.head
 
     @property
     def decoded_kept(self) -> int:
@@ -112,7 +105,8 @@ class Application:
 
     def info(self) -> Info:
         """The last committed height and hash."""
-        return Info(-1, b"") if self._head is None else Info(self._head.header.number, self._head.header.hash)
+        header = self._store.head()
+        return Info(-1, b"") if header is None else Info(header.number, header.hash)
 
     def init_chain(self) -> bytes:
         """Compute block 0; the next commit writes it. Returns its hash."""
@@ -124,19 +118,21 @@ class Application:
 
     def check_tx(self, raw: bytes) -> CheckResult:
         """Is this transaction worth keeping, as things stand at the head? Form, sender, permission."""
-        head = self._at_head()
-        try:
-            tx = self._decode(raw)
-            check_form(tx, self._genesis.chain_id, self._genesis.gas_limit)
-            check_sender(tx, head.view.account(tx.sender), head.view.code(tx.sender))
-            head.permissions.check(tx)
-        except TransactionRefused as refusal:
-            return CheckResult(None, refusal)
-        self._keep_decoded(tx)
-        return CheckResult(tx)
+        checked = self.admission.check_tx(raw)
+        if checked.transaction is not None:
+            self._keep_decoded(checked.transaction)
+        return checked
+
+    def expect(self, raw: bytes, sender: bytes) -> None:
+        """A candidate will hold this transaction, which was checked elsewhere: its sender is known.
+
+        Raises TransactionRefused when it cannot be decoded.
+        """
+        if raw not in self._decoded:
+            self._keep_decoded(decode(raw, sender))
 
     def prepare_proposal(
-        self, slot: Slot, candidates: Sequence[bytes], in_time: Callable[[], bool] = lambda: True
+        self, slot: Slot, candidates: Iterable[bytes], in_time: Callable[[], bool] = lambda: True
     ) -> Prepared:
         """Choose from the candidates, in their order, what can run; stop when `in_time` says so."""
         environment, nodes, run, permissions = self._open(slot)
@@ -183,7 +179,7 @@ class Application:
         if last is None:
             raise StoreError("NOTHING_FINALIZED", "there is no block to commit", "finalize a block first")
         self._birth = self._outcome = None
-        self._head = self._head_at(last.block.header)
+        self.admission.advance(last.block.header)
         for tx in last.block.transactions:
             if self._decoded.pop(tx.raw, None) is not None:
                 self._decoded_bytes -= len(tx.raw)
@@ -195,44 +191,26 @@ class Application:
         if path == "/head":
             value = {"number": header.number, "hash": header.hash.hex(), "time": header.time}
         elif path == "/account" and len(data) == 20:
-            account = self.view(header).account(data)
-            value = {"address": checksummed(data), "nonce": account.nonce, "balance": str(account.balance)}
+            value = self.admission.described(data)
         else:
             return QueryResult(1, b"", header.number)
         return QueryResult(0, json.dumps(value, sort_keys=True).encode(), header.number)
 
     def account(self, address: bytes) -> Account:
         """The account at the head; for the thread of `check_tx`."""
-        return self._at_head().view.account(address)
+        return self.admission.account(address)
 
     def is_trusted(self, address: bytes) -> bool:
         """Is this a member or role holder at the head? For the thread of `check_tx`."""
-        return self._at_head().permissions.is_trusted(address)
+        return self.admission.is_trusted(address)
 
     def view(self, header: Header) -> StateView:
         """A fresh view of the state after a block."""
-        return self._executor.view(self.environment(header), header.state_root, Overlay(self._store.node))
+        return self.admission.view(header)
 
     def environment(self, header: Header) -> Environment:
         """The environment in which a block's code ran."""
-        return self.rules.environment(header, self._ancestors(header.parent_hash, header.number))
-
-    def _at_head(self) -> _Head:
-        if self._head is None:
-            raise StoreError("STORE_EMPTY", "the chain has no block yet", "initialise the chain and commit")
-        return self._head
-
-    def _head_at(self, header: Header) -> _Head:
-        view = self.view(header)
-        return _Head(header, view, Permissions(self._genesis, view))
-
-    def _ancestors(self, parent: bytes, number: int) -> Iterator[bytes]:
-        if number > 0:
-            yield parent
-        for height in range(number - 2, max(-1, number - 1 - ANCESTORS), -1):
-            header = self._store.header(height)
-            if header is not None:
-                yield header.hash
+        return self.admission.environment(header)
 
     def _decode(self, raw: bytes) -> Transaction:
         return self._decoded.get(raw) or decode(raw)
@@ -256,7 +234,7 @@ class Application:
         self._decoded_bytes += len(tx.raw)
 
     def _parent(self) -> Header:
-        return self._birth.block.header if self._birth is not None else self._at_head().header
+        return self._birth.block.header if self._birth is not None else self.admission.head
 
     def _misplaced(self, slot: Slot) -> str:
         parent = self._parent()
@@ -270,11 +248,12 @@ class Application:
         parent = self._parent()
         environment = Environment(
             self._genesis.chain_id, slot.height, slot.time, slot.proposer, self._genesis.gas_limit, slot.engine_hash,
-            self._ancestors(parent.hash, slot.height),
+            self.admission.ancestors(parent.hash, slot.height),
         )  # fmt: skip
         nodes = Overlay(self._store.node if self._birth is None else self._birth.nodes.get)
         run = self._executor.run(environment, parent.state_root, nodes)
-        return environment, nodes, run, Permissions(self._genesis, run)
+        self._permissions = Permissions(self._genesis, run, self._permissions)
+        return environment, nodes, run, self._permissions
 
     def _execute(self, proposal: Proposal) -> list[TransactionRefused]:
         """Replay a proposal into `_outcome`; returns the refusals."""

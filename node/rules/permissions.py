@@ -27,7 +27,7 @@ TRUE = (1).to_bytes(32, "big")
 class Permissions:
     """Answers for one block or one head; remembers them until `forget`."""
 
-    def __init__(self, genesis: Genesis, view: StateView) -> None:
+    def __init__(self, genesis: Genesis, view: StateView, before: "Permissions | None" = None) -> None:
         self._genesis = genesis
         self._view = view
         self._answers: dict[tuple[bytes, bytes], bool] = {}
