@@ -1,7 +1,9 @@
 """Genesis: what all members of a chain must share, from a TOML file that people can read.
 
+rules = 2                         # version of the rules; without it 1, which this software does not follow
 chain_id = 20210310
 time = 1616025600                 # UTC seconds of block 0
+window = 3600                     # seconds of the windows in which accounts without a role have an allowance of gas
 gas_limit = 30000000
 founders = ["0x..."]              # the first creates the Council with its first transaction
 [alloc]                           # optional: address = wei, as a string
@@ -19,25 +21,42 @@ from eth_hash.auto import keccak
 from node.addresses import checksummed, parse_address
 from node.blocks import EMPTY_ROOT, ZERO_ADDRESS, ZERO_HASH, Header
 from node.errors import ConfigError
+from node.rules.version import RULES
 from node.transactions import created_address
 
 CHAIN_ID = 20_210_310
 GAS_LIMIT = 30_000_000
+WINDOW = 3_600
+WINDOW_RANGE = 60, 86_400
+UNNAMED_RULES = 1
+"""Genesis files of the first rules did not name them."""
 EXTRA_DATA = b"tideprint"
 OPEN_SHARE = 8
 """An account that is neither member nor role holder may ask for one part in so many of a block's gas."""
-_FIELDS = {"chain_id", "time", "gas_limit", "founders", "alloc"}
+_FIELDS = {"rules", "chain_id", "time", "gas_limit", "window", "founders", "alloc"}
 
 
 @dataclass(frozen=True)
 class Genesis:
-    """Block 0 and the rules that never change. `time` in UTC seconds, `alloc` in wei."""
+    """Block 0 and the rules that never change. `time` in UTC seconds, `window` in seconds, `alloc` in wei.
+
+    Raises ConfigError RULES_MISMATCH for a chain of other rules than this software's."""
 
     founders: tuple[bytes, ...]
     time: int
     chain_id: int = CHAIN_ID
     gas_limit: int = GAS_LIMIT
     alloc: Mapping[bytes, int] = field(default_factory=dict)
+    window: int = WINDOW
+    rules: int = RULES
+
+    def __post_init__(self) -> None:
+        if self.rules != RULES:
+            raise ConfigError(
+                "RULES_MISMATCH",
+                f"the chain was begun under rules {self.rules}, this software follows rules {RULES}",
+                f"start the software of rules {self.rules}; for a new chain write rules = {RULES} into genesis.toml",
+            )
 
     @cached_property
     def council(self) -> bytes:
@@ -50,19 +69,22 @@ class Genesis:
         return self.gas_limit // OPEN_SHARE
 
     def header(self, state_root: bytes) -> Header:
-        """Block 0; its mix hash binds chain id and founders."""
+        """Block 0; its mix hash binds what no other field does: chain id, founders, rules, window."""
         return Header(
             0, ZERO_HASH, self.time, ZERO_ADDRESS, state_root, EMPTY_ROOT, EMPTY_ROOT, 0, self.gas_limit, 0,
-            mix_hash=self._founders_digest(), extra_data=EXTRA_DATA,
+            mix_hash=self._digest(), extra_data=EXTRA_DATA,
         )  # fmt: skip
 
-    def _founders_digest(self) -> bytes:
-        """Chain id and founders are rules too: a chain with others must have another block 0."""
-        return keccak(self.chain_id.to_bytes(32, "big") + b"".join(self.founders))
+    def _digest(self) -> bytes:
+        """keccak of chain id, each founder, rules, window: 32, 20, 32 and 32 bytes, big-endian. A chain with others
+        must have another block 0. No number of founders can be mistaken for another: 64 is no multiple of 20."""
+        numbers = [number.to_bytes(32, "big") for number in (self.chain_id, self.rules, self.window)]
+        return keccak(numbers[0] + b"".join(self.founders) + numbers[1] + numbers[2])
 
 
 def load_genesis(path: Path) -> Genesis:
-    """Read and check a genesis file. Raises ConfigError GENESIS_MISSING, GENESIS_INVALID, ADDRESS_INVALID."""
+    """Read and check a genesis file. Raises ConfigError GENESIS_MISSING, GENESIS_INVALID, ADDRESS_INVALID,
+    RULES_MISMATCH."""
     try:
         table = tomllib.loads(path.read_text())
     except FileNotFoundError as error:
@@ -84,6 +106,8 @@ def load_genesis(path: Path) -> Genesis:
         chain_id=_whole(table, "chain_id", CHAIN_ID, 1, 2**53 - 1),
         gas_limit=_whole(table, "gas_limit", GAS_LIMIT, 1_000_000, 2**40),
         alloc=_alloc(table.get("alloc", {})),
+        window=_whole(table, "window", WINDOW, *WINDOW_RANGE),
+        rules=_whole(table, "rules", UNNAMED_RULES, 1),
     )
 
 
@@ -92,9 +116,12 @@ def write_genesis(path: Path, genesis: Genesis) -> None:
     founders = "".join(f'    "{checksummed(address)}",\n' for address in genesis.founders)
     lines = [
         "# What all members of this chain share. Changing anything makes another chain.",
+        f"rules = {genesis.rules}",
         f"chain_id = {genesis.chain_id}",
         f"time = {genesis.time}",
         f"gas_limit = {genesis.gas_limit}",
+        "# Seconds of the windows in which accounts without a role have an allowance of gas",
+        f"window = {genesis.window}",
         f"# The first founder's first transaction creates the Council, at {checksummed(genesis.council)}",
         f"founders = [\n{founders}]",
     ]

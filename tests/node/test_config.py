@@ -81,6 +81,12 @@ def test_genesis_file_round_trip(tmp_path: Path) -> None:
         ("time = 1\nfounders = ['{f}']\ngas_limit = 5", "GENESIS_INVALID"),
         ("time = 1\nfounders = ['{f}']\nalloc = 5", "GENESIS_INVALID"),
         ("time = 1\nfounders = ['{f}']\n[alloc]\n'{f}' = 5", "GENESIS_INVALID"),
+        ("time = 1\nfounders = ['{f}']\nwindow = 59", "GENESIS_INVALID"),
+        ("time = 1\nfounders = ['{f}']\nwindow = 86401", "GENESIS_INVALID"),
+        ("time = 1\nfounders = ['{f}']\nrules = 0", "GENESIS_INVALID"),
+        ("time = 1\nfounders = ['{f}']\nrules = 1", "RULES_MISMATCH"),
+        ("time = 1\nfounders = ['{f}']\nrules = 3", "RULES_MISMATCH"),
+        ("time = 1\nfounders = ['{f}']", "RULES_MISMATCH"),
         ("time = 1\nfounders = ['0x12']", "ADDRESS_INVALID"),
         ("time = 1\nfounders = [12]", "ADDRESS_INVALID"),
         ("time = 1\nfounders = ['0x71c7656EC7ab88b098defB751B7401B5f6d8976F']", "ADDRESS_INVALID"),
@@ -98,16 +104,29 @@ def test_genesis_missing(tmp_path: Path) -> None:
         load_genesis(tmp_path / "genesis.toml")
 
 
-def test_founders_and_chain_id_are_part_of_block_zero() -> None:
+def test_a_chain_of_other_rules_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    """A genesis file from before the rules had a number belongs to rules 1."""
+    path = tmp_path / "genesis.toml"
+    path.write_text(f"time = 1\nfounders = ['{FOUNDER.address}']")
+    with pytest.raises(ConfigError) as caught:
+        load_genesis(path)
+    assert "begun under rules 1" in caught.value.message
+    assert "start the software of rules 1" in caught.value.hint
+    path.write_text(f"rules = 2\n{path.read_text()}")
+    assert load_genesis(path).window == 3_600
+
+
+def test_founders_chain_id_and_window_are_part_of_block_zero() -> None:
     roots = {
         born.header(bytes(32)).hash
         for born in (
             genesis(),
             Genesis((raw(FOUNDER),), genesis().time),
             Genesis(genesis().founders, genesis().time, 5),
+            Genesis(genesis().founders, genesis().time, window=60),
         )
     }
-    assert len(roots) == 3
+    assert len(roots) == 4
 
 
 def test_extra_data_fits_what_clients_accept() -> None:
