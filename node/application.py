@@ -9,7 +9,7 @@ Threads: `check_tx` from one thread; preparing, judging, finalizing and committi
 
 import json
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from node.admission import Admission
@@ -189,7 +189,7 @@ class Application:
         """`/head`, `/account` (20 bytes): JSON values; any other path has code 1."""
         header = self.head
         if path == "/head":
-            value = {"number": header.number, "hash": header.hash.hex(), "time": header.time}
+            value: dict[str, str | int] = {"number": header.number, "hash": header.hash.hex(), "time": header.time}
         elif path == "/account" and len(data) == 20:
             value = self.admission.described(data)
         else:

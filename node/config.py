@@ -5,7 +5,8 @@ origins = []                 web pages that may ask, by HTTP (CORS) and WebSocke
 insecure = false             listen beyond loopback without TLS and without saying who may call what
 account = ""                 the address of the node's own key (node-key.json), written by `init`
 [sealing] interval, heartbeat, work, clock_tolerance, clock_leap        [pool] capacity, bytes, per_sender, lifetime
-[limits]  body_bytes, answer_bytes, socket_bytes, batch, log_blocks, log_results, filters, subscriptions, calls
+[limits]  body_bytes, answer_bytes, socket_bytes, batch, log_blocks, log_results, filters, subscriptions, calls,
+          call_seconds, call_workers, call_mib
 [store]   map_gib
 [front]   header_seconds, body_seconds, write_seconds, idle_seconds, connections, per_client, sockets, memory_bytes,
           gzip_bytes
@@ -60,7 +61,8 @@ class PoolLimits:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one request, connection or client may ask for."""
+    """What one request, connection or client may ask for. Calls (executions and searches for a client) may be so many
+    at once, waiting ones included, take so many seconds each, on so many processes of so many MiB of memory."""
 
     body_bytes: int = bounded(5 * MIB, 1, 1_024 * MIB)
     answer_bytes: int = bounded(25 * MIB, 1, 4_096 * MIB)
@@ -71,6 +73,9 @@ class Limits:
     filters: int = bounded(1_000, 1, MOST)
     subscriptions: int = bounded(100, 1, MOST)
     calls: int = bounded(64, 1, MOST)
+    call_seconds: float = bounded(5.0, 0.05, 600)
+    call_workers: int = bounded(2, 1, 64)
+    call_mib: int = bounded(1_024, 128, 65_536)
 
 
 @dataclass(frozen=True, slots=True)

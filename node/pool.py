@@ -8,7 +8,7 @@ first; among equals the order is arrival, except that a sender's transactions go
 `lifetime` seconds is forgotten. Not thread-safe: one thread owns it.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from heapq import heapify, heappop, heapreplace
 from itertools import takewhile
@@ -164,25 +164,45 @@ class Pool:
         self._look_up(sender)
         return self._first_gap(sender)
 
+    def settle(self, transactions: Sequence[Transaction]) -> None:
+        """After a block of these: forget them and what is below the new nonces of their senders.
+
+        A sender's nonce follows from its last transaction, except where an account let others act for it (type 4).
+        """
+        for tx in transactions:
+            self.remove(tx.hash)
+        if any(tx.authorizations for tx in transactions):
+            self.advance()
+            return
+        for sender, nonce in {tx.sender: tx.nonce + 1 for tx in transactions}.items():
+            queue = self._queues.get(sender)
+            if queue is not None:
+                self._nonces[sender] = nonce
+                for entry in [e for n, e in queue.items() if n < nonce]:
+                    self.remove(entry.tx.hash)
+
     def candidates(self) -> list[Transaction]:
         """All transactions that could run now, in the order in which a block should take them: trusted ones first."""
+        return list(self.draw())
+
+    def draw(self) -> Iterator[Transaction]:
+        """The candidates one by one; what comes and goes meanwhile does no harm."""
         heads: list[tuple[bool, int, bytes, int]] = []
         for sender, queue in self._queues.items():
             entry = queue.get(nonce := self._nonces[sender])
             if entry is not None:
                 heads.append((not entry.trusted, entry.arrival, sender, nonce))
         heapify(heads)
-        chosen: list[Transaction] = []
         while heads:
             _, _, sender, nonce = heads[0]
-            queue = self._queues[sender]
-            chosen.append(queue[nonce].tx)
-            following = queue.get(nonce + 1)
-            if following is None:
+            queue = self._queues.get(sender, {})
+            entry, following = queue.get(nonce), queue.get(nonce + 1)
+            if entry is None or following is None:
                 heappop(heads)
             else:
                 heapreplace(heads, (not following.trusted, following.arrival, sender, nonce + 1))
-        return chosen
+            if entry is not None:
+                yield entry.tx
 
     @property
     def has_candidates(self) -> bool:

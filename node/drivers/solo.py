@@ -5,22 +5,20 @@ A block is made at most once in `interval` seconds: as soon as the pool has some
 than the tolerance, or has run far ahead of the machine's own count of seconds since the last block, nothing is sealed
 and it is tried again every second: a block of a wrong future could never be followed by one of the right time.
 
-Execution runs in a thread of its own. The event loop keeps answering meanwhile; the two share the interpreter, so a
-read waits for a switch interval, not for a block.
+Executing and committing are a `Maker`'s: in a process of its own, or in a thread of this one.
 """
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 
-from node.application import Application
 from node.clock import Clock
 from node.config import Sealing
-from node.errors import ExecutionBroke, NodeError
+from node.drivers.making import Made, Maker
+from node.errors import NodeError
 from node.pool import Pool
-from node.proposals import Block, Prepared, Slot
+from node.proposals import Block, Slot
 
 log = logging.getLogger(__name__)
 RETRY = 1.0
@@ -36,20 +34,18 @@ class SoloSealer:
 
     def __init__(
         self,
-        application: Application,
+        maker: Maker,
         pool: Pool,
         clock: Clock,
         settings: Sealing,
         on_block: Callable[[Block], None] = lambda _: None,
     ) -> None:
-        self._application, self._pool, self._clock, self._settings = application, pool, clock, settings
+        self._maker, self._pool, self._clock, self._settings = maker, pool, clock, settings
         self._on_block = on_block
-        self._worker = ThreadPoolExecutor(1, thread_name_prefix="sealer")
         self._woken = asyncio.Event()
         self._stopping = asyncio.Event()
         self._sealed_at = clock.elapsed() - settings.interval
         self._trouble = ""
-        self._broken: list[bytes] = []
         self._trusted = (clock.now(), clock.elapsed())
 
     @property
@@ -74,7 +70,7 @@ class SoloSealer:
                 if not self._stopping.is_set():
                     await self._seal_or_report()
         finally:
-            self._worker.shutdown(wait=True)
+            self._maker.close()
 
     async def _until_due(self) -> None:
         while not self._stopping.is_set():
@@ -98,7 +94,7 @@ class SoloSealer:
 
     def next_slot(self) -> Slot:
         """Height and time of the next block. Raises ClockUntrusted (CLOCK_UNTRUSTED)."""
-        parent, now = self._application.head, self._clock.now()
+        parent, now = self._maker.head, self._clock.now()
         if now < parent.time - self._settings.clock_tolerance:
             raise ClockUntrusted(
                 "CLOCK_UNTRUSTED",
@@ -119,49 +115,23 @@ class SoloSealer:
         """Make one block of what waits, now. Raises ClockUntrusted, StoreError."""
         slot = self.next_slot()
         self._trusted = (self._clock.now(), self._clock.elapsed())
-        candidates = [tx.raw for tx in self._pool.candidates()]
-        self._sealed_at = started = self._clock.elapsed()
-        loop = asyncio.get_running_loop()
-        prepared, block = await loop.run_in_executor(self._worker, self._make, slot, candidates, started)
-        self._clear(prepared, block)
-        self._on_block(block)
-        return block
+        self._sealed_at = self._clock.elapsed()
+        made = await self._maker.make(slot, self._pool.draw(), self._settings.work)
+        self._clear(made)
+        self._on_block(made.block)
+        return made.block
 
-    def _clear(self, prepared: Prepared, block: Block) -> None:
+    def _clear(self, made: Made) -> None:
         """Take out of the pool what is done, what cannot be done, and what has waited for too long."""
-        for tx, refusal in prepared.refused:
+        for tx, refusal in made.refused:
             log.warning("transaction 0x%s left the pool: %s", tx.hash.hex(), refusal)
             self._pool.remove(tx.hash)
-        for transaction_hash in (*self._broken, *(tx.hash for tx in block.transactions)):
+        for transaction_hash in made.broken:
             self._pool.remove(transaction_hash)
-        self._broken.clear()
-        if any(tx.authorizations for tx in block.transactions):
-            self._pool.advance()
-        else:
-            self._pool.advance([tx.sender for tx in (*block.transactions, *(tx for tx, _ in prepared.refused))])
+        self._pool.settle(made.block.transactions)
         expired = self._pool.expire()
         if expired:
             log.warning("%d transactions left the pool: they waited for too long", expired)
-
-    def _make(self, slot: Slot, candidates: Sequence[bytes], started: float) -> tuple[Prepared, Block]:
-        deadline = started + self._settings.work
-        prepared = self._prepare(slot, candidates, lambda: self._clock.elapsed() < deadline)
-        if not self._application.process_proposal(prepared.proposal).accepted:
-            raise NodeError(
-                "OWN_PROPOSAL_REJECTED", "the node rejects its own block", "this is a defect, please report it"
-            )
-        self._application.finalize_block(prepared.proposal)
-        return prepared, self._application.commit()
-
-    def _prepare(self, slot: Slot, candidates: Sequence[bytes], in_time: Callable[[], bool]) -> Prepared:
-        """Choose from the candidates; one that meets a defect is dropped, and the choice is made again without it."""
-        while True:
-            try:
-                return self._application.prepare_proposal(slot, candidates, in_time)
-            except ExecutionBroke as error:
-                log.exception("%s", error)
-                self._broken.append(error.transaction_hash)
-                candidates = [raw for raw in candidates if raw != error.raw]
 
 
 async def _set_within(event: asyncio.Event, seconds: float) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from node.config import PoolLimits, Sealing
+from node.drivers.making import InProcess
 from node.drivers.solo import ClockUntrusted, SoloSealer
 from node.errors import StoreError
 from node.evm.block import Run
@@ -55,7 +56,9 @@ class Desk:
             self.clock.elapsed,
             made.application.is_trusted,
         )
-        self.sealer = SoloSealer(made.application, self.pool, self.clock, settings, self.blocks.append)
+        self.sealer = SoloSealer(
+            InProcess(made.application, self.clock), self.pool, self.clock, settings, self.blocks.append
+        )
 
     def send(self, *transactions: bytes) -> None:
         for wire in transactions:
