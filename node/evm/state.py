@@ -2,6 +2,7 @@
 
 from eth.vm.execution_context import ExecutionContext
 from eth.vm.message import Message
+from eth.vm.state import BaseState
 
 from node.blocks import ZERO_ADDRESS
 from node.evm.forks import state_class
@@ -13,7 +14,10 @@ from node.overlay import Overlay
 class State:
     """A py-evm state in our words."""
 
-    def __init__(self, environment: Environment, root: bytes, nodes: Overlay) -> None:
+    def __init__(
+        self, environment: Environment, root: bytes, nodes: Overlay, kind: type[BaseState] | None = None
+    ) -> None:
+        """`kind` is a py-evm state class in place of the one that the fork has."""
         self.environment = environment
         context = ExecutionContext(
             coinbase=environment.proposer,
@@ -27,7 +31,8 @@ class State:
             base_fee_per_gas=environment.base_fee,
             excess_blob_gas=environment.excess_blob_gas,
         )
-        self.state = state_class(environment.fork, environment.native)(Database(nodes), context, root)
+        machine = kind or state_class(environment.fork, environment.native)
+        self.state = machine(Database(nodes), context, root)
 
     def account(self, address: bytes) -> Account:
         state = self.state
