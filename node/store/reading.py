@@ -1,6 +1,7 @@
 """Reading a store, from any thread, in the writer's process or in another one: every read sees the last commit."""
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 import lmdb
@@ -9,7 +10,8 @@ import rlp
 from node.blocks import Header
 from node.errors import StoreError
 from node.receipts import Receipt, unpack
-from node.store.schema import Tables, extra_key, number_key, open_reading
+from node.store.generations import GENERATIONS, RECORD, Pruning
+from node.store.schema import Tables, extra_key, fetch, number_key, open_reading
 
 
 class StoreReader:
@@ -22,22 +24,72 @@ class StoreReader:
 
     def _attach(self, path: Path, tables: Tables) -> None:
         self.path, self._env, self._db = path, tables.env, tables.db
+        self._likely = 0
 
     def close(self) -> None:
         """Let go of the files."""
         self._env.close()
 
+    def _begin(self) -> AbstractContextManager[lmdb.Transaction]:
+        return self._env.begin()
+
     def _get(self, name: str, key: bytes) -> bytes | None:
         try:
-            with self._env.begin(db=self._db[name]) as txn:
-                value: bytes | None = txn.get(key)
-                return value
+            with self._begin() as txn:
+                return fetch(txn, key, self._db[name])
         except lmdb.Error as error:
             raise StoreError("STORE_READ", f"the store cannot be read: {error}", "check the disk") from error
 
+    @contextmanager
+    def pinned(self) -> Iterator["StoreReader"]:
+        """A reader, for this thread only, that sees the store as it is now, whatever is written or pruned meanwhile.
+        Space that becomes free is not used again until it ends."""
+        with self._env.begin() as txn:
+            yield _Pinned(self.path, Tables(self._env, self._db), txn)
+
     def node(self, key: bytes) -> bytes | None:
-        """A trie node or code by its hash."""
-        return self._get("nodes", key)
+        """A trie node or code by its hash, or None."""
+        first = self._likely
+        try:
+            with self._begin() as txn:
+                value = fetch(txn, key, self._db[GENERATIONS[first]])
+                if value is None:
+                    value = fetch(txn, key, self._db[GENERATIONS[1 - first]])
+                    if value is not None:
+                        self._likely = 1 - first
+        except lmdb.Error as error:
+            raise StoreError("STORE_READ", f"the store cannot be read: {error}", "check the disk") from error
+        return value
+
+    def state_node(self, key: bytes) -> bytes:
+        """A trie node or code that a state refers to; a state may be pruned while it is being read.
+
+        Raises StoreError: STATE_PRUNED, STORE_DAMAGED."""
+        value = self.node(key)
+        if value is None:
+            if oldest := self.states_from:
+                raise state_pruned(oldest)
+            raise StoreError("STORE_DAMAGED", f"node 0x{key.hex()} of a state is gone", "run `node verify`")
+        return value
+
+    @property
+    def states_from(self) -> int:
+        """The lowest height whose state can be read; 0 where none has been pruned."""
+        return int.from_bytes(self._get("meta", b"states_from") or b"", "big")
+
+    @property
+    def blocks_from(self) -> int:
+        """The lowest height, block 0 apart, of a whole block: above 0 where the chain began with a snapshot."""
+        return int.from_bytes(self._get("meta", b"blocks_from") or b"", "big")
+
+    def require_state(self, header: Header) -> None:
+        """Raises StoreError STATE_PRUNED when the state after a block can no longer be read."""
+        if header.number < (oldest := self.states_from):
+            raise state_pruned(oldest)
+
+    def pruning(self) -> Pruning:
+        """How far pruning has come."""
+        return Pruning.decode(self._get("meta", RECORD))
 
     def genesis(self) -> bytes | None:
         """The hash of block 0, once it has been written."""
@@ -45,15 +97,21 @@ class StoreReader:
 
     def head(self) -> Header | None:
         """The header of the last committed block."""
-        with self._env.begin() as txn:
-            number = txn.get(b"head", db=self._db["meta"])
-            raw = None if number is None else txn.get(number, db=self._db["headers"])
+        with self._begin() as txn:
+            number = fetch(txn, b"head", self._db["meta"])
+            raw = None if number is None else fetch(txn, number, self._db["headers"])
         return None if raw is None else Header.decode(raw)
 
     def header(self, number: int) -> Header | None:
-        """The header at a height."""
-        raw = self._get("headers", number_key(number)) if number >= 0 else None
+        """The header at a height. Raises StoreError HISTORY_PRUNED for one from before the snapshot."""
+        raw = self._block_part("headers", number) if number >= 0 else None
         return None if raw is None else Header.decode(raw)
+
+    def _block_part(self, table: str, number: int) -> bytes | None:
+        raw = self._get(table, number_key(number))
+        if raw is None and 0 < number < (first := self.blocks_from):
+            raise history_pruned(first)
+        return raw
 
     def number_of(self, block_hash: bytes) -> int | None:
         """The height of a block."""
@@ -61,13 +119,13 @@ class StoreReader:
         return None if raw is None else int.from_bytes(raw, "big")
 
     def body(self, number: int) -> tuple[bytes, ...]:
-        """The raw transactions of a block."""
-        raw = self._get("bodies", number_key(number))
+        """The raw transactions of a block. Raises StoreError HISTORY_PRUNED."""
+        raw = self._block_part("bodies", number)
         return () if raw is None else tuple(rlp.decode(raw))
 
     def receipts(self, number: int) -> tuple[Receipt, ...]:
-        """The receipts of a block, in the order of its transactions."""
-        raw = self._get("receipts", number_key(number))
+        """The receipts of a block, in the order of its transactions. Raises StoreError HISTORY_PRUNED."""
+        raw = self._block_part("receipts", number)
         return () if raw is None else unpack(raw)
 
     def location(self, transaction_hash: bytes) -> tuple[int, int] | None:
@@ -76,8 +134,12 @@ class StoreReader:
         return None if raw is None else (int.from_bytes(raw[:8], "big"), int.from_bytes(raw[8:], "big"))
 
     def blooms(self, first: int, last: int) -> Iterator[tuple[int, int]]:
-        """(height, bloom) of the blocks with logs between two heights, both included, rising."""
-        with self._env.begin(db=self._db["blooms"]) as txn, txn.cursor() as cursor:
+        """(height, bloom) of the blocks with logs between two heights, both included, rising.
+
+        Raises StoreError HISTORY_PRUNED when some lie before the snapshot."""
+        if first <= last and max(first, 1) < (known := self.blocks_from):
+            raise history_pruned(known)
+        with self._begin() as txn, txn.cursor(self._db["blooms"]) as cursor:
             if not cursor.set_range(number_key(first)):
                 return
             for key, value in cursor:
@@ -89,3 +151,77 @@ class StoreReader:
     def extra(self, name: str, key: bytes) -> bytes | None:
         """What a rule remembers under `key` in the table `name`, as of the head."""
         return self._get("extras", extra_key(name, key))
+
+    def first_extras(self, name: str, limit: int) -> list[bytes]:
+        """The lowest keys of the table `name`, rising, at most `limit`."""
+        prefix = extra_key(name, b"")
+        found: list[bytes] = []
+        with self._begin() as txn, txn.cursor(self._db["extras"]) as cursor:
+            more = cursor.set_range(prefix)
+            while more and len(found) < limit and bytes(cursor.key()).startswith(prefix):
+                found.append(bytes(cursor.key())[len(prefix) :])
+                more = cursor.next()
+        return found
+
+    def extras_at(self, number: int) -> dict[bytes, bytes]:
+        """All extras as they were after a block whose state is kept; keys as `extra_key` makes them."""
+        with self._begin() as txn:
+            with txn.cursor(self._db["extras"]) as cursor:
+                found = {bytes(key): bytes(value) for key, value in cursor}
+            with txn.cursor(self._db["undo"]) as cursor:
+                later = cursor.last()
+                while later and int.from_bytes(cursor.key(), "big") > number:
+                    for key, *old in rlp.decode(cursor.value()):
+                        if old:
+                            found[key] = old[0]
+                        else:
+                            found.pop(key, None)
+                    later = cursor.prev()
+        return found
+
+    def entries(self, table: str) -> int:
+        """How many entries a table has."""
+        with self._begin() as txn:
+            return int(txn.stat(self._db[table])["entries"])
+
+    def rows(self, table: str, after: bytes = b"", most: int = 1_000) -> list[tuple[bytes, bytes]]:
+        """Entries of a table in the order of their keys, those behind `after`."""
+        found: list[tuple[bytes, bytes]] = []
+        with self._begin() as txn, txn.cursor(self._db[table]) as cursor:
+            more = cursor.set_range(after + b"\0") if after else cursor.first()
+            while more and len(found) < most:
+                found.append((bytes(cursor.key()), bytes(cursor.value())))
+                more = cursor.next()
+        return found
+
+    def raw(self, table: str, key: bytes) -> bytes | None:
+        """An entry as it lies in the store."""
+        return self._get(table, key)
+
+
+class _Pinned(StoreReader):
+    """A reader on one transaction."""
+
+    def __init__(self, path: Path, tables: Tables, txn: lmdb.Transaction) -> None:
+        self._attach(path, tables)
+        self._txn = txn
+
+    def _begin(self) -> AbstractContextManager[lmdb.Transaction]:
+        return nullcontext(self._txn)
+
+    def close(self) -> None:
+        """Nothing: what it reads belongs to another."""
+
+
+def state_pruned(oldest: int) -> StoreError:
+    """The state asked for is gone."""
+    return StoreError(
+        "STATE_PRUNED", f"the state is pruned: this node keeps those from block {oldest} on", "ask an archive node"
+    )
+
+
+def history_pruned(first: int) -> StoreError:
+    """The block asked for was never here."""
+    return StoreError(
+        "HISTORY_PRUNED", f"this node began with a snapshot and has blocks from {first} on", "ask an archive node"
+    )

@@ -51,6 +51,11 @@ def extra_key(name: str, key: bytes) -> bytes:
     return name.encode() + b"\0" + key
 
 
+def fetch(txn: lmdb.Transaction, key: bytes, table: lmdb._Database) -> bytes | None:
+    """An entry of a table; environments are opened without buffers, so it is bytes."""
+    return txn.get(key, db=table)  # type: ignore[return-value]
+
+
 def open_reading(path: Path) -> Tables:
     """Open a store that another process may be writing. Raises StoreError: STORE_MISSING, STORE_SCHEMA,
     STORE_UNUSABLE."""

@@ -3,7 +3,8 @@ nodes, header, body, receipts, indexes, extras and head are all there or none is
 
 import errno
 import os
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import lmdb
@@ -12,8 +13,9 @@ import rlp
 from node.blocks import Header
 from node.errors import StoreError
 from node.receipts import Receipt, pack
+from node.store.generations import due, step
 from node.store.reading import StoreReader
-from node.store.schema import extra_key, number_key, open_writing, take_lock, write_mark
+from node.store.schema import extra_key, fetch, number_key, open_writing, take_lock, write_mark
 
 Extras = Mapping[str, Mapping[bytes, bytes | None]]
 """Changes of what rules remember: table -> key -> new value, or None to forget it."""
@@ -22,14 +24,16 @@ Extras = Mapping[str, Mapping[bytes, bytes | None]]
 class Store(StoreReader):
     """The node's data directory; one process at a time. Reads may come from any thread, writes from one."""
 
-    def __init__(self, path: Path, map_size: int) -> None:
-        """Open or create the store in `path`; `map_size` is the most bytes it may grow to.
+    def __init__(self, path: Path, map_size: int, keep_states: int = 0) -> None:
+        """Open or create the store in `path`; `map_size` is the most bytes it may grow to, `keep_states` the number of
+        blocks whose states `maintain` keeps (0: all).
 
-        Raises StoreError: STORE_LOCKED, STORE_READONLY, STORE_SCHEMA, STORE_UNUSABLE.
+        Raises StoreError: STORE_LOCKED, STORE_READONLY, STORE_SCHEMA, STORE_UNUSABLE, STORE_RESTORING.
         """
-        self._lock = take_lock(path)
+        self._lock, self._keep = take_lock(path), keep_states
         try:
             self._attach(path, open_writing(path, map_size))
+            self._pruning = self.pruning()
         except BaseException:
             os.close(self._lock)
             raise
@@ -63,6 +67,24 @@ class Store(StoreReader):
         if header.number == 0:
             write_mark(self.path, header.hash)
 
+    def maintain(self, seconds: float, elapsed: Callable[[], float] = time.monotonic) -> bool:
+        """Prune for about so many seconds, in one transaction, between blocks and in the thread that writes them.
+        True if there is more to do at once.
+
+        Raises StoreError: STORE_FULL, DISK_FULL, STORE_WRITE, STORE_DAMAGED.
+        """
+        head = self.head()
+        if head is None or not due(self._pruning, head, self.states_from, self._keep):
+            return False
+        end = elapsed() + seconds
+        try:
+            with self._env.begin(write=True) as txn:
+                after = step(txn, self._db, self._pruning, head, lambda: elapsed() < end)
+        except lmdb.Error as error:
+            raise write_error(error) from error
+        self._pruning = after
+        return due(after, head, self.states_from, self._keep)
+
     def _put_block(
         self,
         txn: lmdb.Transaction,
@@ -72,7 +94,7 @@ class Store(StoreReader):
         nodes: Mapping[bytes, bytes],
     ) -> None:
         key, db = number_key(header.number), self._db
-        with txn.cursor(db["nodes"]) as cursor:
+        with txn.cursor(db[self._pruning.young_table]) as cursor:
             cursor.putmulti(sorted(nodes.items()))
         txn.put(key, header.encode(), db=db["headers"])
         txn.put(header.hash, key, db=db["numbers"])
@@ -93,7 +115,7 @@ class Store(StoreReader):
         for name, changes in sorted(extras.items()):
             for key, value in sorted(changes.items()):
                 full = extra_key(name, key)
-                old: bytes | None = txn.get(full, db=self._db["extras"])  # type: ignore[assignment]
+                old = fetch(txn, full, self._db["extras"])
                 before.append([full] if old is None else [full, old])
                 if value is None:
                     txn.delete(full, db=self._db["extras"])
