@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from node.blocks import ZERO_HASH
 from node.forks import Fork
 from node.overlay import Overlay
 from node.receipts import Receipt
+from node.traces import Replay, TraceKind, TraceLimits
 from node.transactions import AccessList, Authorization, Transaction
 
 
@@ -117,4 +118,31 @@ class Executor(Protocol):
 
     def estimate(self, environment: Environment, root: bytes, nodes: Overlay, request: CallRequest) -> int:
         """The least gas with which the call succeeds, within 1.5 %. Raises CallFailed, CallReverted."""
+        ...
+
+    def trace(
+        self,
+        environment: Environment,
+        root: bytes,
+        nodes: Overlay,
+        replay: Replay,
+        kind: TraceKind,
+        limits: TraceLimits,
+    ) -> list[Any]:
+        """Watch transactions of a block again, `root` being the state before it: a result in JSON for each.
+
+        Raises TraceLimit when an answer, a count or a time grows beyond its limit.
+        """
+        ...
+
+    def trace_call(
+        self,
+        environment: Environment,
+        root: bytes,
+        nodes: Overlay,
+        request: CallRequest,
+        kind: TraceKind,
+        limits: TraceLimits,
+    ) -> Any:
+        """Watch a call. Raises TraceLimit, and CallFailed when it cannot begin."""
         ...

@@ -2,16 +2,19 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import rlp
 
 from node.blocks import EMPTY_ROOT, EMPTY_UNCLES, Header, Withdrawal, ordered_items
 from node.chain_rules import ChainView
+from node.errors import CallFailed
 from node.execution import CallRequest, Executor, StateView
 from node.overlay import Overlay
 from node.proposals import Block
 from node.receipts import Log, Receipt, bloom_bits
-from node.store import Store
+from node.store import StoreReader
+from node.traces import Replay, TraceKind, TraceLimits
 from node.transactions import Transaction
 
 
@@ -63,7 +66,7 @@ class LogQuery:
 class Reader:
     """A read-only view of the chain that an application keeps in a store."""
 
-    def __init__(self, application: ChainView, store: Store, executor: Executor) -> None:
+    def __init__(self, application: ChainView, store: StoreReader, executor: Executor) -> None:
         self._application, self._store, self._executor = application, store, executor
 
     @property
@@ -153,6 +156,25 @@ class Reader:
         """Gas for a call on the state after a block. Raises CallFailed, CallReverted."""
         environment = self._application.environment(header)
         return self._executor.estimate(environment, header.state_root, Overlay(self._store.node), request)
+
+    def trace(self, header: Header, only: int | None, kind: TraceKind, limits: TraceLimits) -> list[Any]:
+        """Watch the transactions of a block again, or `only` the one at an index. Raises TraceLimit, CallFailed."""
+        block, parent = self.block(header), self._store.header(header.number - 1)
+        if parent is None:
+            raise CallFailed("NOTHING_TO_TRACE", "genesis is not traceable", "ask for a later block")
+        first, last = (0, len(block.transactions)) if only is None else (only, only + 1)
+        replay = Replay(
+            block.transactions[:first],
+            block.transactions[first:last],
+            sum(len(receipt.logs) for receipt in block.receipts[:first]),
+        )
+        environment, nodes = self._application.environment(header), Overlay(self._store.node)
+        return self._executor.trace(environment, parent.state_root, nodes, replay, kind, limits)
+
+    def trace_call(self, header: Header, request: CallRequest, kind: TraceKind, limits: TraceLimits) -> Any:
+        """Watch a call on the state after a block. Raises TraceLimit, CallFailed."""
+        environment, nodes = self._application.environment(header), Overlay(self._store.node)
+        return self._executor.trace_call(environment, header.state_root, nodes, request, kind, limits)
 
 
 def logs_of(block: Block, query: LogQuery) -> Iterator[PlacedLog]:

@@ -5,14 +5,16 @@ from the parent (header creation and header validation of its London rules) are 
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 from node.blocks import EMPTY_ROOT, ZERO_ADDRESS
-from node.evm import calls
+from node.evm import calls, tracing
 from node.evm.block import Run
 from node.evm.calls import revert_reason
 from node.evm.state import State
 from node.execution import CallRequest, Environment
 from node.overlay import Overlay
+from node.traces import Replay, TraceKind, TraceLimits
 
 __all__ = ["PyEvm", "revert_reason"]
 
@@ -38,3 +40,25 @@ class PyEvm:
 
     def estimate(self, environment: Environment, root: bytes, nodes: Overlay, request: CallRequest) -> int:
         return calls.estimate(State(calls.visible(environment, request), root, nodes), request)
+
+    def trace(
+        self,
+        environment: Environment,
+        root: bytes,
+        nodes: Overlay,
+        replay: Replay,
+        kind: TraceKind,
+        limits: TraceLimits,
+    ) -> list[Any]:
+        return tracing.trace(environment, root, nodes, replay, kind, limits)
+
+    def trace_call(
+        self,
+        environment: Environment,
+        root: bytes,
+        nodes: Overlay,
+        request: CallRequest,
+        kind: TraceKind,
+        limits: TraceLimits,
+    ) -> Any:
+        return tracing.trace_call(environment, root, nodes, request, kind, limits)

@@ -1,6 +1,6 @@
 """The table of all methods, put together from the namespaces."""
 
-from node.rpc import eth_chain, eth_logs, eth_state, eth_transactions, others
+from node.rpc import debug_trace, eth_chain, eth_logs, eth_state, eth_transactions, others
 from node.rpc.method import Method
 
 METHODS: dict[str, Method] = {
@@ -9,4 +9,5 @@ METHODS: dict[str, Method] = {
     **eth_state.METHODS,
     **eth_transactions.METHODS,
     **eth_logs.METHODS,
+    **debug_trace.METHODS,
 }
