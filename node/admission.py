@@ -14,6 +14,7 @@ from node.execution import Account, Environment, Executor, StateView
 from node.genesis import Genesis
 from node.overlay import Overlay
 from node.proposals import CheckResult
+from node.rules.allowance import Allowances
 from node.rules.permissions import Permissions
 from node.rules.transactions import check_form, check_sender
 from node.store import StoreReader
@@ -56,13 +57,14 @@ class Admission:
         self._permissions = Permissions(self.genesis, view, self._permissions)
 
     def check_tx(self, raw: bytes) -> CheckResult:
-        """Is this transaction worth keeping, as things stand at the head? Form, sender, permission."""
+        """Is this transaction worth keeping, as things stand at the head? Form, sender, permission, allowance."""
         view, permissions = self._at_head()
         try:
             tx = self._decode(raw)
             check_form(tx, self.genesis.chain_id, self.genesis.gas_limit)
             check_sender(tx, view.account(tx.sender), view.code(tx.sender))
             permissions.check(tx)
+            self.check_allowance(tx)
         except TransactionRefused as refusal:
             return CheckResult(None, refusal)
         return CheckResult(tx)
@@ -74,6 +76,13 @@ class Admission:
     def is_trusted(self, address: bytes) -> bool:
         """Is this a member or role holder at the head?"""
         return self._at_head()[1].is_trusted(address)
+
+    def check_allowance(self, tx: Transaction, waiting: int = 0) -> None:
+        """May its sender use that much gas in the window that the head is in, beside what waits already?
+
+        Raises TransactionRefused ALLOWANCE_SPENT.
+        """
+        Allowances(self.genesis.window, self.head.time + 1, self._store).check(tx, self._at_head()[1], waiting)
 
     def view(self, header: Header) -> StateView:
         """A fresh view of the state after a block."""

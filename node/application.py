@@ -9,7 +9,7 @@ Threads: `check_tx` from one thread; preparing, judging, finalizing and committi
 
 import json
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from node.admission import Admission
@@ -32,7 +32,8 @@ from node.proposals import (
     Verdict,
 )
 from node.receipts import Receipt
-from node.rules.block import Executed, admit, fill
+from node.rules.allowance import TABLE, Allowances
+from node.rules.block import Conditions, Executed, admit, fill
 from node.rules.permissions import Permissions
 from node.store import Store
 from node.transactions import Transaction, decode
@@ -51,6 +52,7 @@ class _Outcome:
     block: Block
     nodes: Overlay
     results: tuple[TransactionResult, ...]
+    counts: Mapping[bytes, bytes | None]
 
     @property
     def kept_rules(self) -> bool:
@@ -113,7 +115,7 @@ class Application:
         nodes = Overlay(self._store.node)
         header = self._genesis.header(self._executor.genesis_state(self._genesis.alloc, nodes))
         block = Block(header, (), ())
-        self._birth = _Outcome(Proposal(Slot(0, header.time), ()), block, nodes, ())
+        self._birth = _Outcome(Proposal(Slot(0, header.time), ()), block, nodes, (), {})
         return header.hash
 
     def check_tx(self, raw: bytes) -> CheckResult:
@@ -135,14 +137,13 @@ class Application:
         self, slot: Slot, candidates: Iterable[bytes], in_time: Callable[[], bool] = lambda: True
     ) -> Prepared:
         """Choose from the candidates, in their order, what can run; stop when `in_time` says so."""
-        environment, nodes, run, permissions = self._open(slot)
-        done = fill(
-            run, permissions, self._decodable(candidates), self._genesis.chain_id, self._genesis.gas_limit, in_time
-        )
+        environment, nodes, run, conditions = self._open(slot)
+        done = fill(run, conditions, self._decodable(candidates), in_time)
         proposal = Proposal(slot, tuple(tx.raw for tx in done.included))
         results = tuple(_result(receipt) for receipt in done.receipts)
         root = run.close()
-        self._outcome = _Outcome(proposal, self._assemble(environment, root, done), nodes, results)
+        block = self._assemble(environment, root, done)
+        self._outcome = _Outcome(proposal, block, nodes, results, conditions.allowances.changes())
         return Prepared(proposal, tuple(done.refused))
 
     def process_proposal(self, proposal: Proposal) -> Verdict:
@@ -173,7 +174,11 @@ class Application:
             if outcome is not None:
                 transactions = [(tx.hash, tx.raw) for tx in outcome.block.transactions]
                 self._store.write_block(
-                    outcome.block.header, transactions, outcome.block.receipts, outcome.nodes.pending
+                    outcome.block.header,
+                    transactions,
+                    outcome.block.receipts,
+                    outcome.nodes.pending,
+                    {TABLE: outcome.counts},
                 )
         last = self._outcome or self._birth
         if last is None:
@@ -244,7 +249,7 @@ class Application:
             return f"time {slot.time} is beyond {LATEST_TIME}"
         return "" if slot.time > parent.time else f"time {slot.time} is not after {parent.time}"
 
-    def _open(self, slot: Slot) -> tuple[Environment, Overlay, BlockRun, Permissions]:
+    def _open(self, slot: Slot) -> tuple[Environment, Overlay, BlockRun, Conditions]:
         parent = self._parent()
         environment = Environment(
             self._genesis.chain_id, slot.height, slot.time, slot.proposer, self._genesis.gas_limit, slot.engine_hash,
@@ -253,18 +258,20 @@ class Application:
         nodes = Overlay(self._store.node if self._birth is None else self._birth.nodes.get)
         run = self._executor.run(environment, parent.state_root, nodes)
         self._permissions = Permissions(self._genesis, run, self._permissions)
-        return environment, nodes, run, self._permissions
+        allowances = Allowances(self._genesis.window, slot.time, self._store)
+        conditions = Conditions(self._genesis.chain_id, self._genesis.gas_limit, self._permissions, allowances)
+        return environment, nodes, run, conditions
 
     def _execute(self, proposal: Proposal) -> list[TransactionRefused]:
         """Replay a proposal into `_outcome`; returns the refusals."""
-        environment, nodes, run, permissions = self._open(proposal.slot)
+        environment, nodes, run, conditions = self._open(proposal.slot)
         results: list[TransactionResult] = []
         refusals: list[TransactionRefused] = []
         done = Executed()
         for raw in proposal.transactions:
             try:
                 tx = self._decode(raw)
-                receipt = admit(run, permissions, tx, self._genesis.chain_id, self._genesis.gas_limit)
+                receipt = admit(run, conditions, tx)
                 done.included.append(tx)
                 done.receipts.append(receipt)
                 results.append(_result(receipt))
@@ -272,7 +279,8 @@ class Application:
                 refusals.append(refusal)
                 results.append(TransactionResult(REFUSED, log=f"{refusal.code}: {refusal.message}"))
         root = run.close()
-        self._outcome = _Outcome(proposal, self._assemble(environment, root, done), nodes, tuple(results))
+        block = self._assemble(environment, root, done)
+        self._outcome = _Outcome(proposal, block, nodes, tuple(results), conditions.allowances.changes())
         return refusals
 
     def _assemble(self, environment: Environment, root: bytes, done: Executed) -> Block:

@@ -80,10 +80,13 @@ class Refused(StrEnum):
     BLOCK_GAS_EXCEEDED = "BLOCK_GAS_EXCEEDED"
     DEPLOY_FORBIDDEN = "DEPLOY_FORBIDDEN"
     SEND_FORBIDDEN = "SEND_FORBIDDEN"
+    ALLOWANCE_SPENT = "ALLOWANCE_SPENT"
     COUNCIL_FIRST = "COUNCIL_FIRST"
 
 
-PERMISSION_CODES = frozenset({Refused.DEPLOY_FORBIDDEN, Refused.SEND_FORBIDDEN, Refused.COUNCIL_FIRST})
+PERMISSION_CODES = frozenset(
+    {Refused.DEPLOY_FORBIDDEN, Refused.SEND_FORBIDDEN, Refused.ALLOWANCE_SPENT, Refused.COUNCIL_FIRST}
+)
 """Refusals that come from the permission rules, not from the transaction itself."""
 
 

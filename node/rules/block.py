@@ -6,11 +6,22 @@ from dataclasses import dataclass, field
 from node.errors import ExecutionBroke, NodeError, Refused, TransactionRefused
 from node.execution import BlockRun
 from node.receipts import Receipt
+from node.rules.allowance import Allowances
 from node.rules.permissions import Permissions
 from node.rules.transactions import check_form, check_next, check_sender
 from node.transactions import Transaction
 
 LEAST_TRANSACTION_GAS = 21_000
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """What the transactions of one block are judged by."""
+
+    chain_id: int
+    gas_limit: int
+    permissions: Permissions
+    allowances: Allowances
 
 
 @dataclass(slots=True)
@@ -22,21 +33,24 @@ class Executed:
     refused: list[tuple[Transaction, TransactionRefused]] = field(default_factory=list)
 
 
-def admit(run: BlockRun, permissions: Permissions, tx: Transaction, chain_id: int, gas_limit: int) -> Receipt:
+def admit(run: BlockRun, conditions: Conditions, tx: Transaction) -> Receipt:
     """Execute one transaction as the next of its block. Raises TransactionRefused and then leaves no trace."""
-    check_form(tx, chain_id, gas_limit)
-    if tx.gas > gas_limit - run.gas_used:
+    permissions = conditions.permissions
+    check_form(tx, conditions.chain_id, conditions.gas_limit)
+    if tx.gas > conditions.gas_limit - run.gas_used:
         raise TransactionRefused(Refused.BLOCK_GAS_EXCEEDED, "the block has no room for this transaction's gas")
     account = run.account(tx.sender)
     check_sender(tx, account, run.code(tx.sender))
     check_next(tx, account)
     permissions.check(tx)
+    conditions.allowances.check(tx, permissions)
     founding = permissions.founds_council(tx)
     receipt = run.apply(tx)
     if run.touched(permissions.council):
         permissions.forget()
     if founding:
         _keep_only_a_council(run, permissions)
+    conditions.allowances.charge(tx.sender, receipt.gas_used)
     return receipt
 
 
@@ -50,12 +64,7 @@ def _keep_only_a_council(run: BlockRun, permissions: Permissions) -> None:
 
 
 def fill(
-    run: BlockRun,
-    permissions: Permissions,
-    candidates: Iterable[Transaction],
-    chain_id: int,
-    gas_limit: int,
-    in_time: Callable[[], bool],
+    run: BlockRun, conditions: Conditions, candidates: Iterable[Transaction], in_time: Callable[[], bool]
 ) -> Executed:
     """Take as many candidates as fit, in their order; each sender's must rise by nonce. Stops when `in_time` says no.
 
@@ -67,14 +76,14 @@ def fill(
     done = Executed()
     blocked: set[bytes] = set()
     for tx in candidates:
-        room = gas_limit - run.gas_used
+        room = conditions.gas_limit - run.gas_used
         if room < LEAST_TRANSACTION_GAS or not in_time():
             break
-        if tx.sender in blocked or room < tx.gas <= gas_limit:
+        if tx.sender in blocked or room < tx.gas <= conditions.gas_limit:
             blocked.add(tx.sender)
             continue
         try:
-            done.receipts.append(admit(run, permissions, tx, chain_id, gas_limit))
+            done.receipts.append(admit(run, conditions, tx))
             done.included.append(tx)
         except TransactionRefused as refusal:
             blocked.add(tx.sender)

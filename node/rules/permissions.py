@@ -5,7 +5,7 @@ first founder creates with its first transaction; that transaction must create i
 fixed in genesis and no second chance comes. Whatever the Council does not clearly answer with true is refused.
 
 Gas being free, who may send to an open target only, and is neither member nor role holder, may ask for an eighth of a
-block's gas in one transaction.
+block's gas in one transaction, and use what the Council allows in a window (see `allowance`).
 """
 
 from eth_hash.auto import keccak
@@ -19,6 +19,7 @@ CHECK_GAS = 1_000_000
 """Gas that one question to the Council may use."""
 MAY_DEPLOY = keccak(b"may_deploy(address)")[:4]
 MAY_SEND = keccak(b"may_send(address,address)")[:4]
+OPEN_ALLOWANCE = keccak(b"open_allowance()")[:4]
 NOWHERE = bytes(20)
 """No contract will ever be here, and the Council opens it to nobody: who may send here may send anywhere."""
 TRUE = (1).to_bytes(32, "big")
@@ -32,6 +33,7 @@ class Permissions:
         self._view = view
         self._answers: dict[tuple[bytes, bytes], bool] = {}
         self._governed: bool | None = None
+        self._open_allowance: int | None = None
 
     @property
     def council(self) -> bytes:
@@ -48,7 +50,7 @@ class Permissions:
     def forget(self) -> None:
         """Drop what was remembered: the Council has run."""
         self._answers.clear()
-        self._governed = None
+        self._governed = self._open_allowance = None
 
     def check(self, tx: Transaction) -> None:
         """Raises TransactionRefused: DEPLOY_FORBIDDEN, SEND_FORBIDDEN, COUNCIL_FIRST, GAS_OVER_OPEN_LIMIT.
@@ -111,6 +113,14 @@ class Permissions:
     def is_trusted(self, account: bytes) -> bool:
         """Is `account` a member or role holder (before the Council: a founder)?"""
         return self.may_send(account, NOWHERE)
+
+    @property
+    def open_allowance(self) -> int:
+        """Gas that an account without a role may use in a window; 0 where the Council does not clearly say."""
+        if self._open_allowance is None:
+            answer = self._ask(OPEN_ALLOWANCE)
+            self._open_allowance = 0 if answer is None or len(answer) != 32 else int.from_bytes(answer, "big")
+        return self._open_allowance
 
     def _allowed(self, selector: bytes, *addresses: bytes) -> bool:
         if not self.governed:
