@@ -1,11 +1,14 @@
 """What passes between a driver and the application: the shapes of ABCI 2.0 in our words."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+import rlp
 
 from node.blocks import ZERO_ADDRESS, ZERO_HASH, Header, Withdrawal
 from node.errors import TransactionRefused
 from node.receipts import Receipt
-from node.transactions import Transaction
+from node.transactions import LEGACY, Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,14 @@ class Block:
 
     header: Header
     transactions: tuple[Transaction, ...]
-    receipts: tuple[Receipt, ...]
+    receipts: Sequence[Receipt]
     uncles: tuple[Header, ...] = ()
     withdrawals: tuple[Withdrawal, ...] = ()
+
+    def encode(self) -> bytes:
+        """Its RLP as nodes exchange it: header, transactions, uncles and, from Shanghai on, withdrawals (EIP-4895)."""
+        transactions = [rlp.decode(tx.raw) if tx.type == LEGACY else tx.raw for tx in self.transactions]
+        parts = [rlp.decode(self.header.encode()), transactions, [rlp.decode(uncle.encode()) for uncle in self.uncles]]
+        if self.header.withdrawals_root is not None:
+            parts.append([rlp.decode(withdrawal.encode()) for withdrawal in self.withdrawals])
+        return rlp.encode(parts)

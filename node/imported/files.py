@@ -12,6 +12,7 @@ from rlp.exceptions import RLPException
 from node.blocks import ZERO_ADDRESS, ZERO_HASH
 from node.chain_rules import ChainRules
 from node.errors import ConfigError
+from node.fees import BLOB_TERMS, BlobTerms
 from node.forks import Fork, Schedule
 
 _HEIGHTS = {
@@ -36,15 +37,6 @@ class ForeignAccount:
 
 
 @dataclass(frozen=True, slots=True)
-class BlobTerms:
-    """Blobs a block aims at and may hold, and how fast their fee moves (EIP-7840)."""
-
-    target: int
-    most: int
-    fraction: int
-
-
-@dataclass(frozen=True, slots=True)
 class ForeignGenesis:
     """Block 0 of a foreign chain and its rules. Times in UTC seconds."""
 
@@ -58,7 +50,6 @@ class ForeignGenesis:
     extra_data: bytes
     base_fee: int | None
     alloc: Mapping[bytes, ForeignAccount]
-    blobs: Mapping[Fork, BlobTerms]
     deposit_contract: bytes
 
 
@@ -91,6 +82,8 @@ def read_blocks(path: Path) -> Iterator[bytes]:
 
 def _genesis(table: dict[str, Any]) -> ForeignGenesis:
     config = table["config"]
+    for name, terms in config.get("blobSchedule", {}).items():
+        _check_blobs(_TIMES.get(f"{name}Time"), terms)
     base_fee = table.get("baseFeePerGas")
     return ForeignGenesis(
         rules=ChainRules(_number(config["chainId"]), _schedule(config), native=False),
@@ -103,15 +96,15 @@ def _genesis(table: dict[str, Any]) -> ForeignGenesis:
         extra_data=_bytes(table.get("extraData"), b""),
         base_fee=None if base_fee is None else _number(base_fee),
         alloc={_address(name): _account(entry) for name, entry in table["alloc"].items()},
-        blobs={
-            _TIMES[f"{name}Time"]: BlobTerms(
-                _number(terms["target"]), _number(terms["max"]), _number(terms["baseFeeUpdateFraction"])
-            )
-            for name, terms in config.get("blobSchedule", {}).items()
-            if f"{name}Time" in _TIMES
-        },
         deposit_contract=_bytes(config.get("depositContractAddress"), ZERO_ADDRESS),
     )
+
+
+def _check_blobs(fork: Fork | None, terms: dict[str, Any]) -> None:
+    known = None if fork is None else BLOB_TERMS.get(fork)
+    given = BlobTerms(_number(terms["target"]), _number(terms["max"]), _number(terms["baseFeeUpdateFraction"]))
+    if known is not None and known != given:
+        raise ValueError("its blob schedule is not that of the protocol")
 
 
 def _schedule(config: dict[str, Any]) -> Schedule:

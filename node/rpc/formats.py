@@ -1,14 +1,14 @@
-"""Answers in the shapes Ethereum clients expect: quantities without leading zeros, hex data, EIP-55 addresses."""
+"""Answers in the shapes Ethereum clients expect: quantities without leading zeros, data and addresses in hex."""
 
 from collections.abc import Sequence
 from typing import Any
 
-from node.addresses import checksummed
-from node.blocks import EMPTY_ROOT, EMPTY_UNCLES, NO_REQUESTS, ZERO_HASH, Header
+from node.blocks import Header, Withdrawal
+from node.fees import blob_fee
 from node.proposals import Block
 from node.reader import Placed, PlacedLog
 from node.receipts import Log
-from node.transactions import LEGACY, SET_CODE, AccessList, Transaction
+from node.transactions import BLOB, DYNAMIC_FEE, LEGACY, SET_CODE, AccessList, Transaction
 
 
 def quantity(number: int) -> str:
@@ -27,31 +27,33 @@ def word(number: int) -> str:
 
 
 def header(h: Header) -> dict[str, Any]:
-    """A header, as in newHeads."""
+    """A header, as in newHeads; what came with a later fork than its own is not there."""
+    later = {
+        "baseFeePerGas": None if h.base_fee is None else quantity(h.base_fee),
+        "withdrawalsRoot": None if h.withdrawals_root is None else data(h.withdrawals_root),
+        "blobGasUsed": None if h.blob_gas_used is None else quantity(h.blob_gas_used),
+        "excessBlobGas": None if h.excess_blob_gas is None else quantity(h.excess_blob_gas),
+        "parentBeaconBlockRoot": None if h.beacon_root is None else data(h.beacon_root),
+        "requestsHash": None if h.requests_hash is None else data(h.requests_hash),
+    }
     return {
         "number": quantity(h.number),
         "hash": data(h.hash),
         "parentHash": data(h.parent_hash),
-        "nonce": "0x0000000000000000",
-        "sha3Uncles": data(EMPTY_UNCLES),
+        "nonce": data(h.nonce),
+        "sha3Uncles": data(h.uncles_hash),
         "logsBloom": f"0x{h.bloom:0512x}",
         "transactionsRoot": data(h.transactions_root),
         "stateRoot": data(h.state_root),
         "receiptsRoot": data(h.receipts_root),
-        "miner": checksummed(h.proposer),
-        "difficulty": "0x0",
+        "miner": data(h.proposer),
+        "difficulty": quantity(h.difficulty),
         "extraData": data(h.extra_data),
         "gasLimit": quantity(h.gas_limit),
         "gasUsed": quantity(h.gas_used),
         "timestamp": quantity(h.time),
         "mixHash": data(h.mix_hash),
-        "baseFeePerGas": "0x0",
-        "withdrawalsRoot": data(EMPTY_ROOT),
-        "blobGasUsed": "0x0",
-        "excessBlobGas": "0x0",
-        "parentBeaconBlockRoot": data(ZERO_HASH),
-        "requestsHash": data(NO_REQUESTS),
-    }
+    } | {name: value for name, value in later.items() if value is not None}
 
 
 def block(b: Block, full: bool) -> dict[str, Any]:
@@ -61,12 +63,27 @@ def block(b: Block, full: bool) -> dict[str, Any]:
         if full
         else [data(tx.hash) for tx in b.transactions]
     )
-    return header(b.header) | {
-        "totalDifficulty": "0x0",
-        "size": quantity(len(b.header.encode()) + sum(len(tx.raw) for tx in b.transactions)),
-        "uncles": [],
-        "withdrawals": [],
+    shown = header(b.header) | {
+        "size": quantity(len(b.encode())),
+        "uncles": [data(uncle.hash) for uncle in b.uncles],
         "transactions": transactions,
+    }
+    if b.header.withdrawals_root is not None:
+        shown["withdrawals"] = [_withdrawal(withdrawal) for withdrawal in b.withdrawals]
+    return shown
+
+
+def uncle(h: Header) -> dict[str, Any]:
+    """A block that lost: its header, and no transactions."""
+    return header(h) | {"size": quantity(len(Block(h, (), ()).encode())), "uncles": []}
+
+
+def _withdrawal(one: Withdrawal) -> dict[str, str]:
+    return {
+        "index": quantity(one.index),
+        "validatorIndex": quantity(one.validator),
+        "address": data(one.address),
+        "amount": quantity(one.amount),
     }
 
 
@@ -75,13 +92,13 @@ def transaction(tx: Transaction, h: Header | None = None, index: int | None = No
     shown: dict[str, Any] = {
         "blockHash": None if h is None else data(h.hash),
         "blockNumber": None if h is None else quantity(h.number),
+        "blockTimestamp": None if h is None else quantity(h.time),
         "transactionIndex": None if index is None else quantity(index),
         "hash": data(tx.hash),
         "type": quantity(tx.type),
-        "chainId": quantity(tx.chain_id),
         "nonce": quantity(tx.nonce),
-        "from": checksummed(tx.sender),
-        "to": checksummed(tx.to) if tx.to else None,
+        "from": data(tx.sender),
+        "to": data(tx.to) if tx.to else None,
         "value": quantity(tx.value),
         "gas": quantity(tx.gas),
         "gasPrice": quantity(tx.max_fee if h is None else tx.price(h.base_fee or 0)),
@@ -90,15 +107,26 @@ def transaction(tx: Transaction, h: Header | None = None, index: int | None = No
         "r": quantity(tx.r),
         "s": quantity(tx.s),
     }
+    if tx.protected:
+        shown["chainId"] = quantity(tx.chain_id)
+    return shown | _typed(tx)
+
+
+def _typed(tx: Transaction) -> dict[str, Any]:
+    """What transactions of later types have besides."""
+    shown: dict[str, Any] = {}
     if tx.type != LEGACY:
-        shown |= {"yParity": quantity(tx.y_parity), "accessList": _access_list(tx.access_list)}
-    if tx.type >= 2:
+        shown |= {"yParity": quantity(tx.y_parity), "accessList": access_list(tx.access_list)}
+    if tx.type >= DYNAMIC_FEE:
         shown |= {"maxFeePerGas": quantity(tx.max_fee), "maxPriorityFeePerGas": quantity(tx.max_priority_fee)}
+    if tx.type == BLOB:
+        shown["maxFeePerBlobGas"] = quantity(tx.max_blob_fee)
+        shown["blobVersionedHashes"] = [data(item) for item in tx.blob_hashes]
     if tx.type == SET_CODE:
         shown["authorizationList"] = [
             {
                 "chainId": quantity(a.chain_id),
-                "address": checksummed(a.address),
+                "address": data(a.address),
                 "nonce": quantity(a.nonce),
                 "yParity": quantity(a.y_parity),
                 "r": quantity(a.r),
@@ -112,22 +140,23 @@ def transaction(tx: Transaction, h: Header | None = None, index: int | None = No
 def receipt(placed: Placed) -> dict[str, Any]:
     """A receipt with its logs."""
     tx, r, h = placed.transaction, placed.receipt, placed.header
+    outcome = {"root": data(r.root)} if r.root else {"status": quantity(r.status)}
+    blobs = {"blobGasUsed": quantity(tx.blob_gas), "blobGasPrice": quantity(blob_fee(h))} if tx.type == BLOB else {}
     return {
         "transactionHash": data(tx.hash),
         "transactionIndex": quantity(placed.index),
         "blockHash": data(h.hash),
         "blockNumber": quantity(h.number),
-        "from": checksummed(tx.sender),
-        "to": checksummed(tx.to) if tx.to else None,
-        "contractAddress": checksummed(r.contract) if r.contract else None,
+        "from": data(tx.sender),
+        "to": data(tx.to) if tx.to else None,
+        "contractAddress": data(r.contract) if r.contract else None,
         "type": quantity(r.type),
-        "status": quantity(r.status),
         "gasUsed": quantity(r.gas_used),
         "cumulativeGasUsed": quantity(r.cumulative_gas),
         "effectiveGasPrice": quantity(tx.price(h.base_fee or 0)),
         "logsBloom": f"0x{r.bloom:0512x}",
         "logs": [_log(log, h, tx.hash, placed.index, placed.first_log + at) for at, log in enumerate(r.logs)],
-    }
+    } | outcome | blobs  # fmt: skip
 
 
 def log(placed: PlacedLog) -> dict[str, Any]:
@@ -137,7 +166,7 @@ def log(placed: PlacedLog) -> dict[str, Any]:
 
 def _log(entry: Log, h: Header, transaction_hash: bytes, transaction_index: int, index: int) -> dict[str, Any]:
     return {
-        "address": checksummed(entry.address),
+        "address": data(entry.address),
         "topics": [data(topic) for topic in entry.topics],
         "data": data(entry.data),
         "blockNumber": quantity(h.number),
@@ -150,5 +179,6 @@ def _log(entry: Log, h: Header, transaction_hash: bytes, transaction_index: int,
     }
 
 
-def _access_list(entries: AccessList) -> list[dict[str, Any]]:
-    return [{"address": checksummed(a), "storageKeys": [word(key) for key in keys]} for a, keys in entries]
+def access_list(entries: AccessList) -> list[dict[str, Any]]:
+    """As transactions and eth_createAccessList show it."""
+    return [{"address": data(a), "storageKeys": [word(key) for key in keys]} for a, keys in entries]

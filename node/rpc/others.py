@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-import rlp
 from eth_hash.auto import keccak
 
 from node.addresses import checksummed
@@ -53,10 +52,32 @@ def pool_content(context: Context) -> Callable[[], dict[str, Any]]:
 
 
 def _by_nonce(part: dict[bytes, list[Transaction]]) -> dict[str, dict[str, Any]]:
-    return {
-        checksummed(sender): {str(tx.nonce): formats.transaction(tx) for tx in waiting}
-        for sender, waiting in part.items()
-    }
+    return {checksummed(sender): _shown(waiting) for sender, waiting in part.items()}
+
+
+def _shown(waiting: list[Transaction]) -> dict[str, Any]:
+    return {str(tx.nonce): formats.transaction(tx) for tx in waiting}
+
+
+def pool_content_from(context: Context, sender: bytes) -> dict[str, Any]:
+    """What waits of one sender."""
+    pending, queued = context.pool.split()
+    return {"pending": _shown(pending.get(sender, [])), "queued": _shown(queued.get(sender, []))}
+
+
+def pool_inspect(context: Context) -> Callable[[], dict[str, Any]]:
+    """What waits, in a line each."""
+    pending, queued = context.pool.split()
+
+    def shown(part: dict[bytes, list[Transaction]]) -> dict[str, dict[str, str]]:
+        return {checksummed(who): {str(tx.nonce): _line(tx) for tx in waiting} for who, waiting in part.items()}
+
+    return lambda: {"pending": shown(pending), "queued": shown(queued)}
+
+
+def _line(tx: Transaction) -> str:
+    to = checksummed(tx.to) if tx.to else "contract creation"
+    return f"{to}: {tx.value} wei + {tx.gas} gas × {tx.max_fee} wei"
 
 
 def raw_header(context: Context, choice: BlockChoice) -> str:
@@ -64,9 +85,7 @@ def raw_header(context: Context, choice: BlockChoice) -> str:
 
 
 def raw_block(context: Context, choice: BlockChoice) -> str:
-    block = context.reader.block(need_header(context.reader, choice))
-    transactions = [rlp.decode(tx.raw) if tx.type == 0 else tx.raw for tx in block.transactions]
-    return formats.data(rlp.encode([rlp.decode(block.header.encode()), transactions, [], []]))
+    return formats.data(context.reader.block(need_header(context.reader, choice)).encode())
 
 
 def raw_receipts(context: Context, choice: BlockChoice) -> list[str]:
@@ -90,6 +109,8 @@ METHODS = {
     "net_peerCount": Method(peer_count),
     "txpool_status": Method(pool_status),
     "txpool_content": Method(pool_content),
+    "txpool_contentFrom": Method(pool_content_from, (parse.address,)),
+    "txpool_inspect": Method(pool_inspect),
     "debug_getRawHeader": Method(raw_header, (parse.block,)),
     "debug_getRawBlock": Method(raw_block, (parse.block,), beside=Beside.READS),
     "debug_getRawReceipts": Method(raw_receipts, (parse.block,), beside=Beside.READS),
