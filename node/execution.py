@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from node.blocks import ZERO_HASH
 from node.forks import Fork
 from node.overlay import Overlay
+from node.overrides import NO_OVERRIDES, Overrides
 from node.receipts import Receipt
 from node.traces import Replay, TraceKind, TraceLimits
 from node.transactions import AccessList, Authorization, Transaction
@@ -112,11 +113,25 @@ class Executor(Protocol):
 
     def run(self, environment: Environment, root: bytes, nodes: Overlay) -> BlockRun: ...
 
-    def call(self, environment: Environment, root: bytes, nodes: Overlay, request: CallRequest) -> bytes:
+    def call(
+        self,
+        environment: Environment,
+        root: bytes,
+        nodes: Overlay,
+        request: CallRequest,
+        overrides: Overrides = NO_OVERRIDES,
+    ) -> bytes:
         """Raises CallFailed, CallReverted."""
         ...
 
-    def estimate(self, environment: Environment, root: bytes, nodes: Overlay, request: CallRequest) -> int:
+    def estimate(
+        self,
+        environment: Environment,
+        root: bytes,
+        nodes: Overlay,
+        request: CallRequest,
+        overrides: Overrides = NO_OVERRIDES,
+    ) -> int:
         """The least gas with which the call succeeds, within 1.5 %. Raises CallFailed, CallReverted."""
         ...
 

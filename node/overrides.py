@@ -46,7 +46,7 @@ class Overrides:
     """Accounts by address, and the block."""
 
     accounts: Mapping[bytes, AccountOverride] = field(default_factory=dict)
-    block: BlockOverride = BlockOverride()
+    block: BlockOverride = field(default_factory=BlockOverride)
 
 
 NO_OVERRIDES = Overrides()

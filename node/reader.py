@@ -9,10 +9,12 @@ import rlp
 from node.blocks import EMPTY_ROOT, EMPTY_UNCLES, Header, Withdrawal, ordered_items
 from node.chain_rules import ChainView
 from node.errors import CallFailed
-from node.execution import CallRequest, Executor, StateView
+from node.execution import CallRequest, StateView
 from node.overlay import Overlay
+from node.overrides import NO_OVERRIDES, Overrides
 from node.proposals import Block
 from node.receipts import Log, Receipt, bloom_bits
+from node.simulations import SIMULATION_LIMITS, SimulatedBlock, Simulation, SimulationLimits, Simulator
 from node.store import StoreReader
 from node.traces import Replay, TraceKind, TraceLimits
 from node.transactions import Transaction
@@ -66,7 +68,7 @@ class LogQuery:
 class Reader:
     """A read-only view of the chain that an application keeps in a store."""
 
-    def __init__(self, application: ChainView, store: StoreReader, executor: Executor) -> None:
+    def __init__(self, application: ChainView, store: StoreReader, executor: Simulator) -> None:
         self._application, self._store, self._executor = application, store, executor
 
     @property
@@ -147,15 +149,22 @@ class Reader:
         """The state after a block."""
         return self._application.view(header)
 
-    def call(self, header: Header, request: CallRequest) -> bytes:
+    def call(self, header: Header, request: CallRequest, overrides: Overrides = NO_OVERRIDES) -> bytes:
         """Execute on the state after a block. Raises CallFailed, CallReverted."""
-        environment = self._application.environment(header)
-        return self._executor.call(environment, header.state_root, Overlay(self._store.node), request)
+        environment, nodes = self._application.environment(header), Overlay(self._store.node)
+        return self._executor.call(environment, header.state_root, nodes, request, overrides)
 
-    def estimate(self, header: Header, request: CallRequest) -> int:
+    def estimate(self, header: Header, request: CallRequest, overrides: Overrides = NO_OVERRIDES) -> int:
         """Gas for a call on the state after a block. Raises CallFailed, CallReverted."""
-        environment = self._application.environment(header)
-        return self._executor.estimate(environment, header.state_root, Overlay(self._store.node), request)
+        environment, nodes = self._application.environment(header), Overlay(self._store.node)
+        return self._executor.estimate(environment, header.state_root, nodes, request, overrides)
+
+    def simulate(
+        self, header: Header, simulation: Simulation, limits: SimulationLimits = SIMULATION_LIMITS
+    ) -> list[SimulatedBlock]:
+        """Blocks upon one of the chain that nobody keeps. Raises CallFailed."""
+        rules, ancestors = self._application.rules, self._application.environment(header).ancestors
+        return self._executor.simulate(rules, header, ancestors, Overlay(self._store.node), simulation, limits)
 
     def trace(self, header: Header, only: int | None, kind: TraceKind, limits: TraceLimits) -> list[Any]:
         """Watch the transactions of a block again, or `only` the one at an index. Raises TraceLimit, CallFailed."""

@@ -4,16 +4,23 @@ The base fee is zero because headers are ours and none is ever computed: py-evm'
 from the parent (header creation and header validation of its London rules) are not used.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from time import monotonic
 from typing import Any
 
-from node.blocks import EMPTY_ROOT, ZERO_ADDRESS
+from node.blocks import EMPTY_ROOT, ZERO_ADDRESS, Header
+from node.chain_rules import ChainRules
 from node.evm import calls, tracing
 from node.evm.block import Run
 from node.evm.calls import revert_reason
+from node.evm.overrides import prepared, seen
+from node.evm.simulation import simulate
 from node.evm.state import State
 from node.execution import CallRequest, Environment
 from node.overlay import Overlay
+from node.overrides import NO_OVERRIDES, Overrides
+from node.simulations import SimulatedBlock, Simulation, SimulationLimits
 from node.traces import Replay, TraceKind, TraceLimits
 
 __all__ = ["PyEvm", "revert_reason"]
@@ -35,11 +42,36 @@ class PyEvm:
     def run(self, environment: Environment, root: bytes, nodes: Overlay) -> Run:
         return Run(environment, root, nodes)
 
-    def call(self, environment: Environment, root: bytes, nodes: Overlay, request: CallRequest) -> bytes:
-        return calls.call(State(calls.visible(environment, request), root, nodes), request)
+    def call(
+        self,
+        environment: Environment,
+        root: bytes,
+        nodes: Overlay,
+        request: CallRequest,
+        overrides: Overrides = NO_OVERRIDES,
+    ) -> bytes:
+        return calls.call(*_pretended(environment, root, nodes, request, overrides))
 
-    def estimate(self, environment: Environment, root: bytes, nodes: Overlay, request: CallRequest) -> int:
-        return calls.estimate(State(calls.visible(environment, request), root, nodes), request)
+    def estimate(
+        self,
+        environment: Environment,
+        root: bytes,
+        nodes: Overlay,
+        request: CallRequest,
+        overrides: Overrides = NO_OVERRIDES,
+    ) -> int:
+        return calls.estimate(*_pretended(environment, root, nodes, request, overrides))
+
+    def simulate(
+        self,
+        rules: ChainRules,
+        base: Header,
+        ancestors: Iterable[bytes],
+        nodes: Overlay,
+        simulation: Simulation,
+        limits: SimulationLimits,
+    ) -> list[SimulatedBlock]:
+        return simulate(rules, base, ancestors, nodes, simulation, limits, monotonic)
 
     def trace(
         self,
@@ -62,3 +94,12 @@ class PyEvm:
         limits: TraceLimits,
     ) -> Any:
         return tracing.trace_call(environment, root, nodes, request, kind, limits)
+
+
+def _pretended(
+    environment: Environment, root: bytes, nodes: Overlay, request: CallRequest, overrides: Overrides
+) -> tuple[State, CallRequest]:
+    """The state of a call with its overrides, and the call. A pretended gas limit gives no more gas than the real."""
+    around = calls.visible(seen(environment, overrides.block), request)
+    limited = replace(request, gas=min(request.gas or environment.gas_limit, environment.gas_limit))
+    return prepared(around, root, nodes, overrides), limited

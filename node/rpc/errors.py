@@ -7,7 +7,7 @@ from node.errors import PERMISSION_CODES, CallReverted, NodeError, TraceLimit, T
 
 
 class Code(IntEnum):
-    """Codes of JSON-RPC 2.0, EIP-1474 and common use among nodes."""
+    """Codes of JSON-RPC 2.0, EIP-1474, eth_simulateV1 and common use among nodes."""
 
     EXECUTION_REVERTED = 3
     PARSE = -32700
@@ -20,6 +20,18 @@ class Code(IntEnum):
     TRANSACTION_REJECTED = -32003
     LIMIT_EXCEEDED = -32005
     UNAUTHORIZED = -40100
+    VM_ERROR = -32015
+    TIMEOUT = -32016
+    SIMULATED_NONCE_TOO_LOW = -38010
+    SIMULATED_NONCE_TOO_HIGH = -38011
+    SIMULATED_FEE_TOO_LOW = -38012
+    SIMULATED_INTRINSIC_GAS = -38013
+    SIMULATED_FUNDS = -38014
+    SIMULATED_BLOCK_GAS = -38015
+    SIMULATED_NUMBER_ORDER = -38020
+    SIMULATED_TIME_ORDER = -38021
+    SIMULATED_INITCODE = -38025
+    SIMULATED_LIMIT = -38026
 
 
 class RpcError(Exception):

@@ -1,6 +1,6 @@
 """The table of all methods, put together from the namespaces."""
 
-from node.rpc import debug_trace, eth_chain, eth_logs, eth_state, eth_transactions, others
+from node.rpc import debug_trace, eth_chain, eth_logs, eth_simulate, eth_state, eth_transactions, others
 from node.rpc.method import Method
 
 METHODS: dict[str, Method] = {
@@ -10,4 +10,5 @@ METHODS: dict[str, Method] = {
     **eth_transactions.METHODS,
     **eth_logs.METHODS,
     **debug_trace.METHODS,
+    **eth_simulate.METHODS,
 }
