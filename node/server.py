@@ -1,11 +1,14 @@
-"""A node's life: start, serve and seal, drain, stop. SIGTERM and SIGINT let the block at hand finish."""
+"""A node's life: start, serve and seal, drain, stop. SIGTERM and SIGINT let the block at hand finish.
+
+This process takes requests in and answers what is quick; it never executes a block nor writes the store. The sealer
+process does, and worker processes answer calls and long reads (`node.processes`).
+"""
 
 import asyncio
 import contextlib
 import logging
 import os
 import signal
-import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -13,7 +16,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from node.application import Application
+from node.admission import Admission
 from node.clock import Clock, SystemClock
 from node.config import CONFIG_FILE, GENESIS_FILE, STORE_FOLDER, URL_FILE, Config, load_config, split_address
 from node.drivers.solo import SoloSealer
@@ -21,18 +24,20 @@ from node.errors import ConfigError
 from node.evm import PyEvm
 from node.genesis import Genesis, load_genesis
 from node.pool import Pool
+from node.processes import calling, sealing
+from node.processes.calling import Callers
+from node.processes.nursery import Nursery
+from node.processes.sealing import SealerProcess
 from node.proposals import Block
 from node.reader import Reader
-from node.rpc.context import Context
+from node.rpc.context import Beside, Context
 from node.rpc.filters import Filters
 from node.rpc.http import Front
-from node.store import Store
+from node.store import StoreReader
 from node.transactions import Transaction
 
 log = logging.getLogger(__name__)
-WORKERS, READERS = 2, 1
-SWITCH_SECONDS = 0.001
-"""How long a thread may keep the interpreter; short, so that reads do not wait for the sealer."""
+READERS = 1
 STALE_HEARTBEATS = 3
 GIB = 1024**3
 
@@ -40,45 +45,65 @@ GIB = 1024**3
 class Server:
     """One node on one data directory."""
 
-    def __init__(self, folder: Path, config: Config, genesis: Genesis, clock: Clock | None = None) -> None:
-        """Opens the store and creates block 0 where there is none. Raises ConfigError, StoreError."""
+    def __init__(
+        self, folder: Path, config: Config, genesis: Genesis, clock: Clock | None = None, nursery: Nursery | None = None
+    ) -> None:
+        """Starts the sealer, which opens the store and creates block 0 where there is none; takes `nursery` over.
+
+        Raises ConfigError, StoreError.
+        """
         require_curve()
         self._folder, self._config, self._clock = folder, config, clock or SystemClock()
-        self._store = Store(folder / STORE_FOLDER, config.store.map_gib * GIB)
+        self._nursery = nursery or Nursery()
+        path, level = folder / STORE_FOLDER, logging.getLogger().getEffectiveLevel()
         try:
-            executor = PyEvm()
-            self.application = Application(genesis, self._store, executor)
-            if self.application.info().height < 0:
-                self.application.init_chain()
-                self.application.commit()
+            setup = sealing.Setup(path, config.store.map_gib * GIB, genesis, level)
+            self._sealer = SealerProcess(self._nursery, setup)
+            self._store = StoreReader(path)
         except BaseException:
-            self._store.close()
+            self._nursery.close()
             raise
+        self.admission = Admission(genesis, self._store, PyEvm())
         self.pool = Pool(
-            lambda sender: self.application.account(sender).nonce,
+            lambda sender: self.admission.account(sender).nonce,
             config.pool,
             self._clock.elapsed,
-            self.application.is_trusted,
+            self.admission.is_trusted,
         )
-        self._driver = SoloSealer(self.application, self.pool, self._clock, config.sealing, self._on_block)
-        self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="calls")
-        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reads")
+        self._driver = SoloSealer(self._sealer, self.pool, self._clock, config.sealing, self._on_block)
+        calls = calling.Setup(path, genesis, config.limits, level)
+        self._crews = {
+            Beside.CALLS: Callers(self._nursery, calls, config.limits.call_workers),
+            Beside.READS: Callers(self._nursery, calls, READERS),
+        }
+        self._threads = ThreadPoolExecutor(1, thread_name_prefix="writing out")
         self._filters = Filters(self._clock, config.limits.filters)
-        reader = Reader(self.application, self._store, executor)
         self.context = Context(
-            self.application,
-            reader,
+            self.admission,
+            Reader(self.admission, self._store, PyEvm()),
             self.pool,
             config.limits,
             self._filters,
             self._on_transaction,
-            self._workers,
-            self._readers,
+            self._threads,
+            self._threads,
+            crews=self._crews,
         )
         self._front = Front(self.context, config.origins, self.trouble)
         self._last_block = self._clock.elapsed()
         self._stopping = False
         self.url = ""
+
+    @property
+    def processes(self) -> dict[str, list[int]]:
+        """Process ids by what they do."""
+        return {
+            "front": [os.getpid()],
+            "nursery": [self._nursery.pid],
+            "sealer": [self._sealer.pid],
+            "calls": self._crews[Beside.CALLS].pids,
+            "reads": self._crews[Beside.READS].pids,
+        }
 
     def trouble(self) -> str:
         """Why this node is not ready, or nothing."""
@@ -95,9 +120,10 @@ class Server:
 
     async def run(self, ready: Callable[[str], None] = lambda _: None) -> None:
         """Serve and seal until `stop`. `ready` hears the URL. Raises ConfigError HTTP_IN_USE, StoreError."""
-        sys.setswitchinterval(SWITCH_SECONDS)
         runner = web.AppRunner(self._front.application(), access_log=None, shutdown_timeout=2.0)
         try:
+            await self._sealer.open(self._store)
+            await asyncio.gather(*(crew.open() for crew in self._crews.values()))
             await runner.setup()
             self.url = await self._listen(runner)
             _write_url(self._folder / URL_FILE, self.url)
@@ -106,8 +132,11 @@ class Server:
         finally:
             self._front.close()
             await runner.cleanup()
-            for executor in (self._workers, self._readers):
-                executor.shutdown(wait=True, cancel_futures=True)
+            for crew in self._crews.values():
+                crew.close()
+            self._threads.shutdown(wait=True, cancel_futures=True)
+            self._sealer.close()
+            await asyncio.to_thread(self._nursery.close)
             with contextlib.suppress(FileNotFoundError):
                 (self._folder / URL_FILE).unlink()
             self._store.close()
@@ -127,6 +156,7 @@ class Server:
 
     def _on_block(self, block: Block) -> None:
         self._last_block = self._clock.elapsed()
+        self.admission.advance(block.header)
         if block.transactions:
             log.info("block %d: %d transactions, %d gas", block.header.number, len(block.transactions),
                      block.header.gas_used)  # fmt: skip

@@ -2,11 +2,13 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
+
+import orjson
 
 from node.blocks import Header
 from node.chain_rules import Checker
@@ -29,9 +31,31 @@ class Beside(Enum):
     READS = "reads"
 
 
+@dataclass(frozen=True, slots=True)
+class Later:
+    """The rest of a method's work, to be done beside the loop: a function by name with what follows the context among
+    its arguments. `done` is called on the loop once it has succeeded."""
+
+    where: Beside
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    done: Callable[[], None] = lambda: None
+
+
+class Crew(Protocol):
+    """Processes that run a function with a context of their own."""
+
+    async def run(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> bytes:
+        """The answer in JSON. Raises RpcError."""
+        ...
+
+
 @dataclass(slots=True)
 class Context:
-    """Application, pool and reader, and the limits. `on_transaction` hears of everything that enters the pool."""
+    """Application, pool and reader, and the limits. `on_transaction` hears of everything that enters the pool.
+
+    What runs beside the loop goes to a crew of processes where there is one, otherwise to threads.
+    """
 
     application: Checker
     reader: Reader
@@ -42,17 +66,37 @@ class Context:
     workers: ThreadPoolExecutor
     readers: ThreadPoolExecutor
     running: Counter[Beside] = field(default_factory=Counter)
+    crews: Mapping[Beside, Crew] = field(default_factory=dict)
+
+    async def answer(self, where: Beside, function: Callable[..., Any], arguments: tuple[Any, ...]) -> bytes:
+        """Run a method's function with a context and encode its answer. Raises what it raises, RpcError -32005."""
+        crew = self.crews.get(where)
+        if crew is None:
+            return await self.beside(where, _encoded, function, self, *arguments)
+        self._check_busy(where)
+        self.running[where] += 1
+        try:
+            return await crew.run(function, arguments)
+        finally:
+            self.running[where] -= 1
 
     async def beside(self, where: Beside, function: Callable[..., T], *arguments: Any) -> T:
         """Run what takes long beside the event loop. Raises RpcError -32005 when too much runs already."""
-        if self.running[where] >= self.limits.calls:
-            raise RpcError(Code.LIMIT_EXCEEDED, f"more than {self.limits.calls} calls at once; try again")
+        self._check_busy(where)
         self.running[where] += 1
         executor = self.workers if where is Beside.CALLS else self.readers
         try:
             return await asyncio.get_running_loop().run_in_executor(executor, function, *arguments)
         finally:
             self.running[where] -= 1
+
+    def _check_busy(self, where: Beside) -> None:
+        if self.running[where] >= self.limits.calls:
+            raise RpcError(Code.LIMIT_EXCEEDED, f"more than {self.limits.calls} calls at once; try again")
+
+
+def _encoded(function: Callable[..., Any], *arguments: Any) -> bytes:
+    return orjson.dumps(function(*arguments))
 
 
 def find_header(reader: Reader, choice: BlockChoice) -> Header | None:

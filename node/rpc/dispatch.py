@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from node.errors import NodeError
-from node.rpc.context import Beside, Context
+from node.rpc.context import Beside, Context, Later
 from node.rpc.errors import Code, RpcError, answer_too_large, rpc_error
 from node.rpc.methods import METHODS
 from node.rpc.parameters import parse_all
@@ -90,10 +90,14 @@ async def _run(context: Context, name: str, params: object, extra: Extra | None)
         raise RpcError(Code.METHOD_NOT_FOUND, f"Method {name[:100]} not found")
     arguments = parse_all(method.parsers, method.required, params)
     if method.beside is not None:
-        return await context.beside(method.beside, _encoded, method.function, context, *arguments)
+        return await context.answer(method.beside, method.function, tuple(arguments))
     result = method.function(context, *arguments)
+    if isinstance(result, Later):
+        encoded = await context.answer(result.where, result.function, result.arguments)
+        result.done()
+        return encoded
     return await context.beside(Beside.READS, _encoded, result) if callable(result) else orjson.dumps(result)
 
 
-def _encoded(function: Callable[..., Any], *arguments: Any) -> bytes:
-    return orjson.dumps(function(*arguments))
+def _encoded(function: Callable[[], Any]) -> bytes:
+    return orjson.dumps(function())

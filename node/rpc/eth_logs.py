@@ -5,9 +5,8 @@ from typing import Any
 from node.reader import LogQuery
 from node.rpc import formats
 from node.rpc import parameters as parse
-from node.rpc.context import Beside, Context, find_header, need_header
+from node.rpc.context import Beside, Context, Later, find_header, need_header
 from node.rpc.errors import Code, RpcError, answer_too_large
-from node.rpc.filters import Filter
 from node.rpc.method import Method
 from node.rpc.parameters import BlockChoice, LogFilter
 
@@ -64,32 +63,38 @@ def uninstall_filter(context: Context, name: str) -> bool:
     return context.filters.remove(name)
 
 
-def get_filter_logs(context: Context, name: str) -> list[dict[str, Any]]:
+def get_filter_logs(context: Context, name: str) -> Later:
     found = context.filters.get(name)
     if found.logs is None:
         raise RpcError(Code.SERVER, "filter not found")
-    return get_logs(context, found.logs)
+    return Later(Beside.CALLS, get_logs, (found.logs,))
 
 
-def get_filter_changes(context: Context, name: str) -> list[Any]:
+def get_filter_changes(context: Context, name: str) -> list[Any] | Later:
     """What is new; where it is too much to tell, it stays new."""
     found = context.filters.get(name)
     if found.kind == "pending":
         return [formats.data(found.pending.popleft()) for _ in range(len(found.pending))]
     first, last = found.seen + 1, context.reader.head.number
+
+    def told() -> None:
+        found.seen = max(found.seen, last)
+
     if found.kind == "blocks":
-        headers = (context.reader.header(number) for number in range(first, last + 1))
-        changes = [formats.data(header.hash) for header in headers if header is not None]
-    else:
-        changes = _log_changes(context, found, first, last)
-    found.seen = max(found.seen, last)
-    return changes
-
-
-def _log_changes(context: Context, found: Filter, first: int, last: int) -> list[Any]:
+        return Later(Beside.READS, block_hashes, (first, last), told)
     bound = None if found.logs is None else found.logs.last.number
-    last = last if bound is None else min(last, bound)
-    return _collect(context, first, last, found.query) if first <= last else []
+    return Later(Beside.CALLS, logs_between, (first, last if bound is None else min(last, bound), found.query), told)
+
+
+def block_hashes(context: Context, first: int, last: int) -> list[str]:
+    """Of the blocks between two heights, both included."""
+    headers = (context.reader.header(number) for number in range(first, last + 1))
+    return [formats.data(header.hash) for header in headers if header is not None]
+
+
+def logs_between(context: Context, first: int, last: int, query: LogQuery) -> list[dict[str, Any]]:
+    """Of the blocks between two heights, both included; none when there are none."""
+    return _collect(context, first, last, query) if first <= last else []
 
 
 METHODS = {
@@ -97,7 +102,7 @@ METHODS = {
     "eth_newFilter": Method(new_filter, (parse.log_filter,)),
     "eth_newBlockFilter": Method(new_block_filter),
     "eth_newPendingTransactionFilter": Method(new_pending_filter),
-    "eth_getFilterChanges": Method(get_filter_changes, (parse.text,), beside=Beside.CALLS),
-    "eth_getFilterLogs": Method(get_filter_logs, (parse.text,), beside=Beside.CALLS),
+    "eth_getFilterChanges": Method(get_filter_changes, (parse.text,)),
+    "eth_getFilterLogs": Method(get_filter_logs, (parse.text,)),
     "eth_uninstallFilter": Method(uninstall_filter, (parse.text,)),
 }

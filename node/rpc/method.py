@@ -12,7 +12,8 @@ from node.rpc.parameters import Parser
 class Method:
     """`function` gets the context and the parsed arguments; it runs on the event loop, or `beside` it.
 
-    One on the loop may return a function: the rest of the work, done beside the loop.
+    One on the loop may return the rest of the work, done beside the loop: `Later`, which may go to another process, or
+    a function, which does not.
     """
 
     function: Callable[..., Any]
