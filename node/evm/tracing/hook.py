@@ -12,7 +12,7 @@ from eth.abc import MessageAPI
 from eth.exceptions import Halt, VMError
 from eth.vm.gas_meter import GasMeter
 from eth.vm.logic.invalid import InvalidOpcode
-from eth.vm.mnemonics import CALL, CALLCODE, CREATE, CREATE2, DELEGATECALL, SELFDESTRUCT, STATICCALL
+from eth.vm.mnemonics import CALL, CALLCODE, CREATE, CREATE2, DELEGATECALL, STATICCALL
 
 from node.evm.tracing.failures import opcode_name
 
@@ -153,11 +153,11 @@ def _position(code: Any, value: int) -> int:
 
 @cache
 def watched(usual: type[Any]) -> type[Any]:
-    """The computation class that does what `usual` does and reports it."""
+    """The computation class that does what `usual` does and reports it. py-evm wraps one opcode only to warn of it."""
     opcodes = _Opcodes()
     for value, opcode in usual.opcodes.items():
-        name = getattr(getattr(opcode, "__wrapped__", opcode), "mnemonic", SELFDESTRUCT)
-        opcodes[value] = _reporting(opcode, _NAMES.get(name, name), value)
+        bare = getattr(opcode, "__wrapped__", opcode)
+        opcodes[value] = _reporting(bare, _NAMES.get(bare.mnemonic, bare.mnemonic), value)
     return type(f"Watched{usual.__name__}", (_Watched, usual), {"opcodes": opcodes})
 
 
