@@ -1,7 +1,8 @@
 """eth_simulateV1: calls in blocks that nobody keeps."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from node.errors import CallFailed
 from node.reader import PlacedLog
@@ -14,7 +15,9 @@ from node.rpc.method import Method
 from node.rpc.overrides import at, bits, table, wrong
 from node.rpc.parameters import LATEST, BlockChoice
 from node.simulations import MOST_BLOCKS, BlockPlan, Outcome, SimulatedBlock, SimulatedCall, Simulation
-from node.transactions import LEGACY
+from node.transactions import LEGACY, Authorization
+
+T = TypeVar("T")
 
 CODES = {
     "NONCE_TOO_LOW": Code.SIMULATED_NONCE_TOO_LOW,
@@ -93,13 +96,38 @@ def _call(value: object, where: str) -> SimulatedCall:
     if price is not None and (cap is not None or tip is not None):
         raise wrong(f"{where}: both gasPrice and (maxFeePerGas or maxPriorityFeePerGas) specified")
     fees = (price, price) if price is not None else (cap or 0, tip or 0)
-    nonce, chain_id = fields.get("nonce"), fields.get("chainId")
+    nonce, chain_id, blob_fee = fields.get("nonce"), fields.get("chainId"), fields.get("maxFeePerBlobGas")
+    request = replace(
+        request,
+        max_fee=fees[0],
+        max_priority_fee=fees[1],
+        max_blob_fee=0 if blob_fee is None else at(f"{where}.maxFeePerBlobGas", parse.quantity, blob_fee),
+        blob_hashes=_each(fields, "blobVersionedHashes", where, parse.hash32),
+        authorizations=_each(fields, "authorizationList", where, _authorization),
+    )
     return SimulatedCall(
-        request=replace(request, max_fee=fees[0], max_priority_fee=fees[1]),
+        request=request,
         nonce=None if nonce is None else at(f"{where}.nonce", bits(overrides.NONCE_BITS), nonce),
         legacy=price is not None,
         chain_id=None if chain_id is None else at(f"{where}.chainId", parse.quantity, chain_id),
     )
+
+
+def _each(fields: dict[str, Any], name: str, where: str, parser: Callable[[Any], T]) -> tuple[T, ...]:
+    found = fields.get(name) or []
+    if not isinstance(found, list):
+        raise wrong(f"{where}.{name} must be a list")
+    return tuple(at(f"{where}.{name}[{number}]", parser, entry) for number, entry in enumerate(found))
+
+
+def _authorization(value: object) -> Authorization:
+    if not isinstance(value, dict):
+        raise ValueError("an object expected")
+    parity, r, s = (parse.quantity(value.get(name)) for name in ("yParity", "r", "s"))
+    return Authorization(
+        parse.quantity(value.get("chainId")), parse.address(value.get("address")), bits(64)(value.get("nonce")),
+        parity, r, s,
+    )  # fmt: skip
 
 
 def _within(where: str, parser: Any, value: object) -> Any:
