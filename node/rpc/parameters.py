@@ -9,10 +9,11 @@ from typing import Any
 from node.execution import CallRequest
 from node.reader import LogQuery, log_query
 from node.rpc.errors import Code, RpcError
-from node.transactions import AccessList
+from node.transactions import AccessList, Authorization
 
 Parser = Callable[[Any], Any]
 MOST_PERCENTILES = 100
+MOST_SLOTS = 1_024
 TAGS = {"latest", "pending", "safe", "finalized", "earliest"}
 _QUANTITY = re.compile(r"0x(0|[1-9a-fA-F][0-9a-fA-F]{0,63})")
 _DATA = re.compile(r"0x([0-9a-fA-F]{2})*")
@@ -130,16 +131,17 @@ def block(value: object) -> BlockChoice:
 
 
 def call(value: object) -> CallRequest:
-    """A call object. Fees are read for their form and charged to nobody."""
+    """A call object. `nonce`, `chainId` and `type` are read for their form only."""
     if not isinstance(value, dict):
         raise _Wrong("a call object expected")
     fields = {key: item for key, item in value.items() if item is not None}
-    for name in ("gasPrice", "maxFeePerGas", "maxPriorityFeePerGas", "nonce", "chainId", "type"):
+    for name in ("nonce", "chainId", "type"):
         if name in fields:
             quantity(fields[name])
     given, older = fields.get("input"), fields.get("data")
     if given is not None and older is not None and data(given) != data(older):
         raise _Wrong('both "data" and "input" are set and not equal')
+    max_fee, tip = _fees(fields)
     return CallRequest(
         sender=address(fields["from"]) if "from" in fields else None,
         to=address(fields["to"]) if fields.get("to") not in (None, "", "0x") else b"",
@@ -147,7 +149,69 @@ def call(value: object) -> CallRequest:
         data=data(given if given is not None else older if older is not None else "0x"),
         gas=quantity(fields["gas"]) if "gas" in fields else None,
         access_list=_access_list(fields.get("accessList", [])),
+        max_fee=max_fee,
+        max_priority_fee=tip,
+        authorizations=_authorizations(fields.get("authorizationList", [])),
+        max_blob_fee=quantity(fields.get("maxFeePerBlobGas", "0x0")),
+        blob_hashes=_blob_hashes(fields.get("blobVersionedHashes", [])),
     )
+
+
+def _fees(fields: dict[str, Any]) -> tuple[int, int]:
+    """The two caps; a gas price is both."""
+    if "gasPrice" in fields:
+        if "maxFeePerGas" in fields or "maxPriorityFeePerGas" in fields:
+            raise _Wrong("both gasPrice and (maxFeePerGas or maxPriorityFeePerGas) specified")
+        return quantity(fields["gasPrice"]), quantity(fields["gasPrice"])
+    tip = quantity(fields.get("maxPriorityFeePerGas", "0x0"))
+    max_fee = quantity(fields.get("maxFeePerGas", "0x0"))
+    if "maxFeePerGas" in fields and tip > max_fee:
+        raise _Wrong(f"maxFeePerGas ({max_fee}) < maxPriorityFeePerGas ({tip})")
+    return max_fee, tip
+
+
+def _authorizations(value: object) -> tuple[Authorization, ...]:
+    if not isinstance(value, list) or any(not isinstance(entry, dict) for entry in value):
+        raise _Wrong("authorizationList must be a list of objects")
+    return tuple(
+        Authorization(
+            quantity(entry.get("chainId")), address(entry.get("address")), quantity(entry.get("nonce")),
+            quantity(entry.get("yParity")), quantity(entry.get("r")), quantity(entry.get("s")),
+        )
+        for entry in value
+    )  # fmt: skip
+
+
+def _blob_hashes(value: object) -> tuple[bytes, ...]:
+    if not isinstance(value, list):
+        raise _Wrong("blobVersionedHashes must be a list")
+    return tuple(hash32(item) for item in value)
+
+
+@dataclass(frozen=True, slots=True)
+class StorageKey:
+    """A storage slot as a caller wrote it; `shown` is how it is written back."""
+
+    slot: int
+    shown: str
+
+
+def storage_keys(value: object) -> list[StorageKey]:
+    """Slots to prove; one of less than 32 bytes is shown as a quantity."""
+    if not isinstance(value, list) or len(value) > MOST_SLOTS:
+        raise _Wrong(f"a list of at most {MOST_SLOTS} storage keys expected")
+    found = [(slot(item), len(item)) for item in value]
+    return [StorageKey(number, f"0x{number:064x}" if size == 66 else hex(number)) for number, size in found]
+
+
+def storage_requests(value: object) -> dict[bytes, list[int]]:
+    """Accounts with the slots to read."""
+    if not isinstance(value, dict) or not value:
+        raise _Wrong("empty request: an object of account and slots expected")
+    wanted = {address(account): [key.slot for key in storage_keys(slots)] for account, slots in value.items()}
+    if sum(map(len, wanted.values())) > MOST_SLOTS:
+        raise _Wrong(f"more than {MOST_SLOTS} slots")
+    return wanted
 
 
 def log_filter(value: object) -> LogFilter:
@@ -190,6 +254,23 @@ def _access_list(value: object) -> AccessList:
             raise _Wrong("an entry of accessList is an address with a list of storageKeys")
         entries.append((address(entry.get("address")), tuple(slot(key) for key in keys)))
     return tuple(entries)
+
+
+def _authorizations(value: object) -> tuple[Authorization, ...]:
+    """EIP-7702; r and s may have leading zeros, as libraries send them."""
+    if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
+        raise _Wrong("authorizationList must be a list of objects")
+    return tuple(
+        Authorization(
+            quantity(entry.get("chainId")),
+            address(entry.get("address")),
+            quantity(entry.get("nonce")),
+            quantity(entry.get("yParity", "0x0")),
+            slot(entry.get("r", "0x0")),
+            slot(entry.get("s", "0x0")),
+        )
+        for entry in value
+    )
 
 
 def _short(value: object) -> str:

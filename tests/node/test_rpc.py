@@ -133,6 +133,15 @@ def test_call_without_from_and_gas_charges_nobody(node: Client, counter: Any) ->
     assert node.ask("eth_call", {"to": NOBODY}, "latest") == "0x"
 
 
+def test_an_estimate_counts_authorizations(node: Client) -> None:
+    """EIP-7702: 25,000 gas each; r and s come with leading zeros from some libraries."""
+    request: dict[str, Any] = {"from": FOUNDER.address, "to": NOBODY}
+    grant = {"chainId": "0x1", "address": NOBODY, "nonce": "0x0", "yParity": "0x0", "r": "0x00ab", "s": "0x01"}
+    assert int(node.ask("eth_estimateGas", request | {"authorizationList": [grant] * 2}), 16) >= 21_000 + 2 * 25_000
+    for wrong in ("0x", [1], [grant | {"address": "0x12"}], [{}]):
+        assert node.error("eth_estimateGas", request | {"authorizationList": wrong})["code"] == -32602
+
+
 def test_estimates_suffice_and_are_tight(web3: Web3, counter: Any, node: Client) -> None:
     """Also through a nested call, where EIP-150 keeps back a 64th."""
     assert node.ask("eth_estimateGas", {"from": FOUNDER.address, "to": NOBODY}) == hex(21_000)
