@@ -1,20 +1,21 @@
 """A real node process for other people's tools: own chain id, steady blocks, one member that may do everything."""
 
-import json
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from eth_account.signers.local import LocalAccount
+from vyper.compiler import compile_code
 from web3 import HTTPProvider, Web3
 
 from tests.node.support import account, compiled, creation, sign
 
-ROOT = Path(__file__).parents[2]
+HERE, ROOT = Path(__file__).parent, Path(__file__).parents[2]
 MEMBER, STRANGER = account("client"), account("client's stranger")
 ETHER = 10**18
 PATIENCE = 60.0
@@ -72,7 +73,10 @@ def _found_council(url: str, chain_id: int, founder: LocalAccount) -> str:
     return receipt["contractAddress"]
 
 
+@cache
 def artifact(name: str) -> dict[str, Any]:
-    """ABI and bytecode of a contract that the node's tests use, as JSON tools want them."""
-    output = compiled(name)
-    return {"abi": json.loads(json.dumps(output["abi"])), "bytecode": output["bytecode"]}
+    """ABI and bytecode of a contract in this folder, or of one that the node's tests use."""
+    path = HERE / f"{name}.vy"
+    if not path.exists():
+        return compiled(name)
+    return compile_code(path.read_text(), output_formats=["abi", "bytecode"])
