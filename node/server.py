@@ -69,6 +69,7 @@ class Server:
             config.pool,
             self._clock.elapsed,
             self.admission.is_trusted,
+            self.admission.check_allowance,
         )
         self._driver = SoloSealer(self._sealer, self.pool, self._clock, config.sealing, self._on_block)
         calls = calling.Setup(path, genesis, config.limits, level)

@@ -18,11 +18,15 @@ from tests.node.support import (
     NOBODY,
     STRANGER,
     Chain,
+    Client,
     account,
     call_data,
     chain,
     compiled_product,
+    council_creation,
+    genesis,
     raw,
+    serving,
     sign,
 )
 
@@ -284,3 +288,23 @@ def test_a_council_that_knows_no_allowance_allows_none(young: Chain) -> None:
     creation = bytes.fromhex("75") + code + bytes.fromhex("5f526016600af3")
     young.seal(sign(FOUNDER, 0, None, data=creation, gas=200_000))
     assert young.refusal(sign(STRANGER, 0)) == "ALLOWANCE_SPENT"
+
+
+def test_what_waits_counts_at_the_door(tmp_path: Path) -> None:
+    """Mined or waiting, the second transaction leaves nothing for the third; a member's go on."""
+    born = replace(genesis(), window=86_400)
+    with serving(tmp_path, born) as server:
+        client, council = Client(server.url), born.council
+        client.mined(council_creation())
+        for nonce, data in (
+            (1, call_data("set_target(address,bool)", NOBODY, True)),
+            (2, call_data("set_allowance(uint256)", 50_000)),
+        ):
+            client.mined(sign(FOUNDER, nonce, council, data=data, gas=100_000))
+        for nonce in range(2):
+            client.ask("eth_sendRawTransaction", "0x" + sign(STRANGER, nonce).hex())
+        error = client.error("eth_sendRawTransaction", "0x" + sign(STRANGER, 2).hex())
+        assert (error["code"], error["data"]) == (-32003, {"code": "ALLOWANCE_SPENT"})
+        assert "has 8000 gas left of 50000 until" in error["message"]
+        for nonce in range(3, 6):
+            client.ask("eth_sendRawTransaction", "0x" + sign(FOUNDER, nonce).hex())
