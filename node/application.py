@@ -35,7 +35,7 @@ from node.receipts import Receipt
 from node.rules.allowance import TABLE, Allowances
 from node.rules.block import Conditions, Executed, admit, fill
 from node.rules.permissions import Permissions
-from node.store import Store
+from node.store import BlockStore
 from node.transactions import Transaction, decode
 
 log = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ class _Outcome:
 class Application:
     """The state machine of one chain on one store."""
 
-    def __init__(self, genesis: Genesis, store: Store, executor: Executor) -> None:
+    def __init__(self, genesis: Genesis, store: BlockStore, executor: Executor) -> None:
         """Raises ConfigError GENESIS_MISMATCH when the store belongs to another chain."""
         self._genesis, self._store, self._executor = genesis, store, executor
         self._decoded: dict[bytes, Transaction] = {}

@@ -3,8 +3,11 @@
 import click
 
 from node.cli.init import init
+from node.cli.restore import restore
+from node.cli.snapshot import snapshot
 from node.cli.start import start
 from node.cli.status import status
+from node.cli.verify import verify
 
 
 @click.group()
@@ -15,5 +18,5 @@ def node() -> None:
     """
 
 
-for command in (init, start, status):
+for command in (init, start, status, verify, snapshot, restore):
     node.add_command(command)

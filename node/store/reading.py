@@ -26,6 +26,11 @@ class StoreReader:
         self.path, self._env, self._db = path, tables.env, tables.db
         self._likely = 0
 
+    @property
+    def tables(self) -> Tables:
+        """For those who look at the whole of it."""
+        return Tables(self._env, self._db)
+
     def close(self) -> None:
         """Let go of the files."""
         self._env.close()
@@ -45,7 +50,7 @@ class StoreReader:
         """A reader, for this thread only, that sees the store as it is now, whatever is written or pruned meanwhile.
         Space that becomes free is not used again until it ends."""
         with self._env.begin() as txn:
-            yield _Pinned(self.path, Tables(self._env, self._db), txn)
+            yield _Pinned(self.path, self.tables, txn)
 
     def node(self, key: bytes) -> bytes | None:
         """A trie node or code by its hash, or None."""

@@ -29,6 +29,8 @@ NAMES = (
     "meta", "nodes", "nodes2", "headers", "bodies", "receipts", "blooms", "numbers", "locations", "extras", "undo",
 )  # fmt: skip
 DATA_FILE, LOCK_FILE, MARK_FILE = "data.mdb", "writer.lock", "store.mark"
+RESTORING = b"restoring"
+"""In meta while a restore is not finished: how far it came."""
 MAX_READERS = 512
 RESTORE_HINT = "restore the whole file from a backup or a snapshot, or start anew with an empty directory"
 
@@ -71,7 +73,9 @@ def open_reading(path: Path) -> Tables:
     try:
         _check_whole(env, path)
         _refuse_schema(_schema(env))
-        return Tables(env, {name: env.open_db(name.encode(), create=False) for name in NAMES})
+        tables = Tables(env, {name: env.open_db(name.encode(), create=False) for name in NAMES})
+        refuse_restoring(tables)
+        return tables
     except lmdb.NotFoundError as error:
         env.close()
         raise StoreError("STORE_MISSING", f"the store in {path} has no block yet", "start the node once") from error
@@ -126,6 +130,15 @@ def take_lock(path: Path) -> int:
         os.close(descriptor)
         raise StoreError("STORE_LOCKED", "another process has this store open", "stop it first") from error
     return descriptor
+
+
+def refuse_restoring(tables: Tables) -> None:
+    """Raises StoreError STORE_RESTORING while a restore is not finished."""
+    with tables.env.begin() as txn:
+        if txn.get(RESTORING, db=tables.db["meta"]) is not None:
+            raise StoreError(
+                "STORE_RESTORING", "a restore into this directory was not finished", "run the same `node restore` again"
+            )
 
 
 def write_mark(path: Path, genesis: bytes) -> None:

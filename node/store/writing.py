@@ -4,6 +4,7 @@ nodes, header, body, receipts, indexes, extras and head are all there or none is
 import errno
 import os
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -15,13 +16,28 @@ from node.errors import StoreError
 from node.receipts import Receipt, pack
 from node.store.generations import due, step
 from node.store.reading import StoreReader
-from node.store.schema import extra_key, fetch, number_key, open_writing, take_lock, write_mark
+from node.store.schema import extra_key, fetch, number_key, open_writing, refuse_restoring, take_lock, write_mark
 
 Extras = Mapping[str, Mapping[bytes, bytes | None]]
 """Changes of what rules remember: table -> key -> new value, or None to forget it."""
 
 
-class Store(StoreReader):
+class BlockStore(StoreReader, ABC):
+    """What an application needs of a store: to read it, and to hand over the next block."""
+
+    @abstractmethod
+    def write_block(
+        self,
+        header: Header,
+        transactions: Sequence[tuple[bytes, bytes]],
+        receipts: Sequence[Receipt],
+        nodes: Mapping[bytes, bytes],
+        extras: Extras | None = None,
+    ) -> None:
+        """Take the next block as the head."""
+
+
+class Store(BlockStore):
     """The node's data directory; one process at a time. Reads may come from any thread, writes from one."""
 
     def __init__(self, path: Path, map_size: int, keep_states: int = 0) -> None:
@@ -32,10 +48,16 @@ class Store(StoreReader):
         """
         self._lock, self._keep = take_lock(path), keep_states
         try:
-            self._attach(path, open_writing(path, map_size))
-            self._pruning = self.pruning()
+            tables = open_writing(path, map_size)
         except BaseException:
             os.close(self._lock)
+            raise
+        self._attach(path, tables)
+        try:
+            refuse_restoring(tables)
+            self._pruning = self.pruning()
+        except BaseException:
+            self.close()
             raise
         genesis = self.genesis()
         if genesis is not None:

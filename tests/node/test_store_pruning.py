@@ -2,27 +2,20 @@
 
 import random
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from node.application import Application
-from node.blocks import Header
 from node.errors import StoreError
-from node.evm import PyEvm
 from node.proposals import Proposal, Slot
 from node.store import Store
 from node.store.generations import Phase
-from node.store.walk import walk_all
-from tests.node.support import FOUNDER, MIB, Chain, call_data, council_creation, genesis, raw, sign
+from tests.node.store_support import KEEP, opened, some_transactions, state_of
+from tests.node.support import FOUNDER, Chain, raw
 
-KEEP = 6
 BLOCKS = 60
-RICH = {raw(FOUNDER): 10**18, bytes([7]) * 20: 5}
 
 
 class Crash(Exception):
@@ -42,44 +35,6 @@ class Ticks:
         if self.crashes:
             raise Crash
         return 100.0
-
-
-@contextmanager
-def opened(folder: Path, keep: int) -> Iterator[Chain]:
-    """A chain whose store prunes; block 0 is made when there is none."""
-    store = Store(folder, 64 * MIB, keep)
-    try:
-        application = Application(genesis(RICH), store, PyEvm())
-        if application.info().height < 0:
-            application.init_chain()
-            application.commit()
-        yield Chain(application, store)
-    finally:
-        store.close()
-
-
-def state_of(store: Store, header: Header) -> dict[bytes, bytes]:
-    """Every node and code of a state; all of them must be there."""
-    found = {}
-    for entry, value in walk_all(header.state_root, store.node):
-        assert value is not None, f"{entry.hex()} of the state at {header.number} is gone"
-        found[entry] = value
-    return found
-
-
-def some_transactions(luck: random.Random, nonce: int, council: bytes) -> list[bytes]:
-    """Transfers and grants to few accounts, so that states share most of their nodes and return to what they were."""
-    if nonce == 0:
-        return [council_creation()]
-    made: list[bytes] = []
-    for _ in range(luck.randrange(4)):
-        who = bytes([luck.randrange(12)]) * 20
-        if luck.random() < 0.5:
-            made.append(sign(FOUNDER, nonce + len(made), who, value=luck.randrange(2)))
-        else:
-            data = call_data("set_sender(address,bool)", "0x" + who.hex(), luck.random() < 0.5)
-            made.append(sign(FOUNDER, nonce + len(made), council, data=data, gas=200_000))
-    return made
 
 
 @settings(max_examples=5, deadline=None)
