@@ -71,6 +71,8 @@ def prepared(environment: Environment, root: bytes, nodes: Overlay, overrides: O
 
 def seen(environment: Environment, block: BlockOverride) -> Environment:
     """The block that the code of a call sees. Raises CallFailed OVERRIDE_INVALID."""
+    if block == NO_OVERRIDES.block:
+        return environment
     for name, value in (("beaconRoot", block.beacon_root), ("withdrawals", block.withdrawals)):
         if value is not None:
             raise _invalid(f'block override "{name}" is not supported for this RPC method')

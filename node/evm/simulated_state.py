@@ -144,7 +144,7 @@ def simulated_state(fork: Fork, native: bool) -> type[BaseState]:
     usual: Any = overridable_state(fork, native)
     inner, executor = usual.computation_class, usual.transaction_executor_class
     opcodes = dict(inner.opcodes)
-    opcodes[SELFDESTRUCT_VALUE] = _showing(opcodes[SELFDESTRUCT_VALUE])
+    opcodes[SELFDESTRUCT_VALUE] = _showing(_unwarned(opcodes[SELFDESTRUCT_VALUE]))
     parts = {
         "computation_class": type(f"Simulated{inner.__name__}", (SimulatedComputation, inner), {"opcodes": opcodes}),
         "transaction_executor_class": type(f"Simulated{executor.__name__}", (SimulatedExecutor, executor), {}),
@@ -155,6 +155,11 @@ def simulated_state(fork: Fork, native: bool) -> type[BaseState]:
 def _is_callcode(message: Any) -> bool:
     """Others' code in the caller's own name: the value stays where it is."""
     return message.sender == message.storage_address and message.code_address != message.to
+
+
+def _unwarned(opcode: Any) -> Any:
+    """py-evm wraps this opcode only to warn of it."""
+    return getattr(opcode, "__wrapped__", opcode)
 
 
 def _showing(selfdestruct: Callable[..., None]) -> Callable[..., None]:

@@ -76,13 +76,12 @@ def simulate(context: Context, wanted: Payload, where: BlockChoice = LATEST) -> 
 
 def _plan(value: object, where: str) -> BlockPlan:
     entry = table(value, where)
-    calls = entry.get("calls") or []
-    if not isinstance(calls, list):
-        raise wrong(f"{where}.calls must be a list")
     return BlockPlan(
         block=_within(where, overrides.block, entry.get("blockOverrides")),
         accounts=_within(where, overrides.accounts, entry.get("stateOverrides")),
-        calls=tuple(_call(call, f"{where}.calls[{number}]") for number, call in enumerate(calls)),
+        calls=tuple(
+            _call(call, f"{where}.calls[{number}]") for number, call in enumerate(_listed(entry, "calls", where))
+        ),
     )
 
 
@@ -114,10 +113,17 @@ def _call(value: object, where: str) -> SimulatedCall:
 
 
 def _each(fields: dict[str, Any], name: str, where: str, parser: Callable[[Any], T]) -> tuple[T, ...]:
-    found = fields.get(name) or []
+    found = _listed(fields, name, where)
+    return tuple(at(f"{where}.{name}[{number}]", parser, entry) for number, entry in enumerate(found))
+
+
+def _listed(fields: dict[str, Any], name: str, where: str) -> list[Any]:
+    found = fields.get(name)
+    if found is None:
+        return []
     if not isinstance(found, list):
         raise wrong(f"{where}.{name} must be a list")
-    return tuple(at(f"{where}.{name}[{number}]", parser, entry) for number, entry in enumerate(found))
+    return found
 
 
 def _authorization(value: object) -> Authorization:
