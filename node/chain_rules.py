@@ -6,8 +6,9 @@ The node serves its own chain, which it also extends, and chains of others, whic
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
+from zlib import crc32
 
-from node.blocks import ZERO_HASH, Header
+from node.blocks import ZERO_ADDRESS, ZERO_HASH, Header
 from node.execution import Environment, StateView
 from node.forks import ALWAYS_PRAGUE, Schedule
 from node.proposals import CheckResult
@@ -21,6 +22,16 @@ class ChainRules:
     chain_id: int
     schedule: Schedule = ALWAYS_PRAGUE
     native: bool = True
+    deposit_contract: bytes = ZERO_ADDRESS
+
+    def fork_id(self, genesis: bytes, head: Header) -> bytes:
+        """Four bytes that name block 0 and the forks passed since (EIP-2124)."""
+        heights = {first for first, _ in self.schedule.by_number if 0 < first <= head.number}
+        times = {since for since, _ in self.schedule.by_time if 0 < since <= head.time}
+        checksum = crc32(genesis)
+        for turn in (*sorted(heights), *sorted(times)):
+            checksum = crc32(turn.to_bytes(8, "big"), checksum)
+        return checksum.to_bytes(4, "big")
 
     def environment(self, header: Header, ancestors: Iterable[bytes]) -> Environment:
         """The block that its code saw; `ancestors` are the hashes of the blocks before it, nearest first."""

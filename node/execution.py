@@ -66,6 +66,15 @@ class CallRequest:
     blob_hashes: tuple[bytes, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class AccessListFound:
+    """What a call touches, the gas it uses when the list says so, and how it failed (empty: it did not)."""
+
+    entries: AccessList
+    gas_used: int
+    failure: str
+
+
 class StateView(Protocol):
     """Accounts at one moment."""
 
@@ -160,4 +169,10 @@ class Executor(Protocol):
         limits: TraceLimits,
     ) -> Any:
         """Watch a call. Raises TraceLimit, and CallFailed when it cannot begin."""
+        ...
+
+    def access_list(
+        self, environment: Environment, root: bytes, nodes: Overlay, request: CallRequest
+    ) -> AccessListFound:
+        """What a call touches (EIP-2930). Raises CallFailed when it cannot begin."""
         ...

@@ -7,11 +7,12 @@ from typing import Any
 import rlp
 
 from node.blocks import EMPTY_ROOT, EMPTY_UNCLES, Header, Withdrawal, ordered_items
-from node.chain_rules import ChainView
+from node.chain_rules import ChainRules, ChainView
 from node.errors import CallFailed
-from node.execution import CallRequest, StateView
+from node.execution import AccessListFound, CallRequest, StateView
 from node.overlay import Overlay
 from node.overrides import NO_OVERRIDES, Overrides
+from node.proofs import AccountProof, prove
 from node.proposals import Block
 from node.receipts import Log, Receipt, bloom_bits
 from node.simulations import SIMULATION_LIMITS, SimulatedBlock, Simulation, SimulationLimits, Simulator
@@ -80,6 +81,21 @@ class Reader:
     def chain_id(self) -> int:
         """The chain's id."""
         return self._application.rules.chain_id
+
+    @property
+    def rules(self) -> ChainRules:
+        """What kind of chain it is."""
+        return self._application.rules
+
+    @property
+    def states_from(self) -> int:
+        """The lowest height whose state can be read."""
+        return self._store.states_from
+
+    @property
+    def blocks_from(self) -> int:
+        """The lowest height, block 0 apart, of a whole block."""
+        return self._store.blocks_from
 
     def header(self, number: int) -> Header | None:
         """The header at a height, if it is committed."""
@@ -165,6 +181,16 @@ class Reader:
         """Blocks upon one of the chain that nobody keeps. Raises CallFailed."""
         rules, ancestors = self._application.rules, self._application.environment(header).ancestors
         return self._executor.simulate(rules, header, ancestors, Overlay(self._store.node), simulation, limits)
+
+    def access_list(self, header: Header, request: CallRequest) -> AccessListFound:
+        """What a call on the state after a block touches. Raises CallFailed."""
+        environment, nodes = self._application.environment(header), Overlay(self._store.node)
+        return self._executor.access_list(environment, header.state_root, nodes, request)
+
+    def proof(self, header: Header, address: bytes, slots: Sequence[int]) -> AccountProof:
+        """An account and slots of it, proven under the state root of a block. Raises StoreError STATE_PRUNED."""
+        self._store.require_state(header)
+        return prove(self._store.state_node, header.state_root, address, slots)
 
     def trace(self, header: Header, only: int | None, kind: TraceKind, limits: TraceLimits) -> list[Any]:
         """Watch the transactions of a block again, or `only` the one at an index. Raises TraceLimit, CallFailed."""

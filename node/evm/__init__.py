@@ -11,13 +11,13 @@ from typing import Any
 
 from node.blocks import EMPTY_ROOT, ZERO_ADDRESS, Header
 from node.chain_rules import ChainRules
-from node.evm import calls, tracing
+from node.evm import access_lists, calls, tracing
 from node.evm.block import Run
 from node.evm.calls import revert_reason
 from node.evm.overrides import prepared, seen
 from node.evm.simulation import simulate
 from node.evm.state import State
-from node.execution import CallRequest, Environment
+from node.execution import AccessListFound, CallRequest, Environment
 from node.overlay import Overlay
 from node.overrides import NO_OVERRIDES, Overrides
 from node.simulations import SimulatedBlock, Simulation, SimulationLimits
@@ -72,6 +72,11 @@ class PyEvm:
         limits: SimulationLimits,
     ) -> list[SimulatedBlock]:
         return simulate(rules, base, ancestors, nodes, simulation, limits, monotonic)
+
+    def access_list(
+        self, environment: Environment, root: bytes, nodes: Overlay, request: CallRequest
+    ) -> AccessListFound:
+        return access_lists.find(calls.visible(environment, request), root, nodes, request)
 
     def trace(
         self,

@@ -50,7 +50,6 @@ class ForeignGenesis:
     extra_data: bytes
     base_fee: int | None
     alloc: Mapping[bytes, ForeignAccount]
-    deposit_contract: bytes
 
 
 def read_genesis(path: Path) -> ForeignGenesis:
@@ -86,7 +85,12 @@ def _genesis(table: dict[str, Any]) -> ForeignGenesis:
         _check_blobs(_TIMES.get(f"{name}Time"), terms)
     base_fee = table.get("baseFeePerGas")
     return ForeignGenesis(
-        rules=ChainRules(_number(config["chainId"]), _schedule(config), native=False),
+        rules=ChainRules(
+            _number(config["chainId"]),
+            _schedule(config),
+            native=False,
+            deposit_contract=_bytes(config.get("depositContractAddress"), ZERO_ADDRESS),
+        ),
         time=_number(table.get("timestamp", 0)),
         gas_limit=_number(table["gasLimit"]),
         difficulty=_number(table.get("difficulty", 0)),
@@ -96,7 +100,6 @@ def _genesis(table: dict[str, Any]) -> ForeignGenesis:
         extra_data=_bytes(table.get("extraData"), b""),
         base_fee=None if base_fee is None else _number(base_fee),
         alloc={_address(name): _account(entry) for name, entry in table["alloc"].items()},
-        deposit_contract=_bytes(config.get("depositContractAddress"), ZERO_ADDRESS),
     )
 
 

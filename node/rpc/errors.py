@@ -10,6 +10,7 @@ class Code(IntEnum):
     """Codes of JSON-RPC 2.0, EIP-1474, eth_simulateV1 and common use among nodes."""
 
     EXECUTION_REVERTED = 3
+    PRUNED = 4444
     PARSE = -32700
     INVALID_REQUEST = -32600
     METHOD_NOT_FOUND = -32601
@@ -34,6 +35,10 @@ class Code(IntEnum):
     SIMULATED_LIMIT = -38026
 
 
+PRUNED_CODES = frozenset({"STATE_PRUNED", "HISTORY_PRUNED"})
+"""Errors of the store for what it no longer has."""
+
+
 class RpcError(Exception):
     """An error answer. `data` is anything JSON can hold."""
 
@@ -54,6 +59,8 @@ def rpc_error(error: NodeError) -> RpcError:
     message = error.message + (f" ({error.hint})" if error.hint else "")
     if isinstance(error, TransactionRefused) and error.refused in PERMISSION_CODES:
         return RpcError(Code.TRANSACTION_REJECTED, message, {"code": error.code})
+    if error.code in PRUNED_CODES:
+        return RpcError(Code.PRUNED, "pruned history unavailable", {"code": error.code, "message": message})
     code = Code.LIMIT_EXCEEDED if isinstance(error, TraceLimit) else Code.SERVER
     return RpcError(code, message, {"code": error.code})
 

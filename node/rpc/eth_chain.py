@@ -1,16 +1,17 @@
-"""eth_: the chain, its blocks and fees."""
+"""eth_: the chain and its blocks."""
 
 from typing import Any
 
+from node.fees import next_blob_fee
 from node.reader import Reader
 from node.rpc import formats
 from node.rpc import parameters as parse
-from node.rpc.context import Beside, Context, find_header, need_header
-from node.rpc.errors import Code, RpcError
+from node.rpc.context import Beside, Context, find_header
 from node.rpc.method import Method
 from node.rpc.parameters import BlockChoice
 
-MOST_FEE_BLOCKS = 1_024
+SUGGESTED_TIP = 1
+"""Wei; nobody competes for room on a chain that has ended."""
 
 
 def chain_id(context: Context) -> str:
@@ -30,31 +31,20 @@ def accounts(context: Context) -> list[str]:
     return []
 
 
-def no_price(context: Context) -> str:
-    """Gas price and tip: zero, for ever."""
-    return "0x0"
+def gas_price(context: Context) -> str:
+    """Base fee and tip; zero for ever on our own chain."""
+    tip = 0 if context.reader.rules.native else SUGGESTED_TIP
+    return formats.quantity((context.reader.head.base_fee or 0) + tip)
+
+
+def tip(context: Context) -> str:
+    return formats.quantity(0 if context.reader.rules.native else SUGGESTED_TIP)
 
 
 def blob_price(context: Context) -> str:
-    """The least the protocol knows; blobs are not accepted."""
-    return "0x1"
-
-
-def fee_history(context: Context, count: int, newest: BlockChoice, percentiles: list[float] | None = None) -> Any:
-    head = context.reader.head.number
-    if newest.number is not None and newest.number > head:
-        raise RpcError(Code.SERVER, f"request beyond head block: requested {newest.number}, head {head}")
-    number = need_header(context.reader, newest).number
-    headers = [context.reader.header(n) for n in range(max(0, number + 1 - min(count, MOST_FEE_BLOCKS)), number + 1)]
-    found = [h for h in headers if h is not None]
-    history: dict[str, Any] = {
-        "oldestBlock": formats.quantity(found[0].number if found else number),
-        "baseFeePerGas": ["0x0"] * (len(found) + 1),
-        "gasUsedRatio": [h.gas_used / h.gas_limit for h in found],
-        "baseFeePerBlobGas": ["0x1"] * (len(found) + 1),
-        "blobGasUsedRatio": [0.0] * len(found),
-    }
-    return history | ({"reward": [["0x0"] * len(percentiles)] * len(found)} if percentiles else {})
+    """Of the next block; on our own chain the least the protocol knows, and blobs are not accepted."""
+    head = context.reader.head
+    return formats.quantity(next_blob_fee(head, context.reader.rules.schedule.fork(head.number + 1, head.time + 1)))
 
 
 def get_block(context: Context, choice: BlockChoice, full: bool = False) -> Any:
@@ -82,12 +72,23 @@ def count_transactions_by_hash(context: Context, block_hash: bytes) -> str | Non
 
 
 def count_uncles(context: Context, choice: BlockChoice) -> str | None:
-    """There are none."""
-    return None if find_header(context.reader, choice) is None else "0x0"
+    """There are none on our own chain."""
+    header = find_header(context.reader, choice)
+    return None if header is None else formats.quantity(len(context.reader.block(header).uncles))
 
 
 def count_uncles_by_hash(context: Context, block_hash: bytes) -> str | None:
     return count_uncles(context, BlockChoice(hash=block_hash))
+
+
+def get_uncle(context: Context, choice: BlockChoice, index: int) -> Any:
+    header = find_header(context.reader, choice)
+    uncles = () if header is None else context.reader.block(header).uncles
+    return formats.uncle(uncles[index]) if index < len(uncles) else None
+
+
+def get_uncle_by_hash(context: Context, block_hash: bytes, index: int) -> Any:
+    return get_uncle(context, BlockChoice(hash=block_hash), index)
 
 
 METHODS = {
@@ -95,17 +96,16 @@ METHODS = {
     "eth_blockNumber": Method(block_number),
     "eth_syncing": Method(syncing),
     "eth_accounts": Method(accounts),
-    "eth_gasPrice": Method(no_price),
-    "eth_maxPriorityFeePerGas": Method(no_price),
+    "eth_gasPrice": Method(gas_price),
+    "eth_maxPriorityFeePerGas": Method(tip),
     "eth_blobBaseFee": Method(blob_price),
-    "eth_feeHistory": Method(
-        fee_history, (parse.count, parse.block, parse.percentiles), optional=1, beside=Beside.READS
-    ),
     "eth_getBlockByNumber": Method(get_block, (parse.block, parse.flag), optional=1, beside=Beside.READS),
     "eth_getBlockByHash": Method(get_block_by_hash, (parse.hash32, parse.flag), optional=1, beside=Beside.READS),
     "eth_getBlockReceipts": Method(get_block_receipts, (parse.block,), beside=Beside.READS),
     "eth_getBlockTransactionCountByNumber": Method(count_transactions, (parse.block,), beside=Beside.READS),
     "eth_getBlockTransactionCountByHash": Method(count_transactions_by_hash, (parse.hash32,), beside=Beside.READS),
-    "eth_getUncleCountByBlockNumber": Method(count_uncles, (parse.block,)),
-    "eth_getUncleCountByBlockHash": Method(count_uncles_by_hash, (parse.hash32,)),
+    "eth_getUncleCountByBlockNumber": Method(count_uncles, (parse.block,), beside=Beside.READS),
+    "eth_getUncleCountByBlockHash": Method(count_uncles_by_hash, (parse.hash32,), beside=Beside.READS),
+    "eth_getUncleByBlockNumberAndIndex": Method(get_uncle, (parse.block, parse.quantity), beside=Beside.READS),
+    "eth_getUncleByBlockHashAndIndex": Method(get_uncle_by_hash, (parse.hash32, parse.quantity), beside=Beside.READS),
 }

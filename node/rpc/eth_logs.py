@@ -12,6 +12,13 @@ from node.rpc.parameters import BlockChoice, LogFilter
 
 
 def get_logs(context: Context, wanted: LogFilter) -> list[dict[str, Any]]:
+    if wanted.block_hash is None and (wanted.last.number or 0) > context.reader.head.number:
+        raise RpcError(Code.INVALID_PARAMS, "block range extends beyond current head block")
+    return _matching(context, wanted)
+
+
+def _matching(context: Context, wanted: LogFilter) -> list[dict[str, Any]]:
+    """A range may reach beyond the head."""
     if wanted.block_hash is not None:
         header = context.reader.header_of(wanted.block_hash)
         if header is None:
@@ -67,7 +74,7 @@ def get_filter_logs(context: Context, name: str) -> Later:
     found = context.filters.get(name)
     if found.logs is None:
         raise RpcError(Code.SERVER, "filter not found")
-    return Later(Beside.CALLS, get_logs, (found.logs,))
+    return Later(Beside.CALLS, _matching, (found.logs,))
 
 
 def get_filter_changes(context: Context, name: str) -> list[Any] | Later:

@@ -170,18 +170,6 @@ def _fees(fields: dict[str, Any]) -> tuple[int, int]:
     return max_fee, tip
 
 
-def _authorizations(value: object) -> tuple[Authorization, ...]:
-    if not isinstance(value, list) or any(not isinstance(entry, dict) for entry in value):
-        raise _Wrong("authorizationList must be a list of objects")
-    return tuple(
-        Authorization(
-            quantity(entry.get("chainId")), address(entry.get("address")), quantity(entry.get("nonce")),
-            quantity(entry.get("yParity")), quantity(entry.get("r")), quantity(entry.get("s")),
-        )
-        for entry in value
-    )  # fmt: skip
-
-
 def _blob_hashes(value: object) -> tuple[bytes, ...]:
     if not isinstance(value, list):
         raise _Wrong("blobVersionedHashes must be a list")

@@ -88,7 +88,7 @@ def sign(who: LocalAccount, nonce: int, to: str | bytes | None = NOBODY, **field
     if form["type"] == 0:
         del form["type"]
     if to is not None:
-        form["to"] = to if isinstance(to, str) else checksummed(to)
+        form["to"] = checksummed(bytes.fromhex(to[2:]) if isinstance(to, str) else to)
     return bytes(who.sign_transaction(form).raw_transaction)
 
 
