@@ -247,6 +247,10 @@ def _check_together(values: Mapping[str, Any]) -> list[Problem]:
         wrong("tls.clients", "clients can show a certificate only over TLS", "set tls.certificate and tls.key")
     if bool(jwt.algorithm) != bool(jwt.key):
         wrong("jwt", "algorithm and key belong together", "set both or none")
+    front, limits = values.get("front", FrontLimits()), values.get("limits", Limits())
+    if front.memory_bytes < limits.body_bytes + limits.answer_bytes:
+        wrong("front.memory_bytes", "holds not even one request and its answer",
+              f"write at least {limits.body_bytes + limits.answer_bytes}")  # fmt: skip
     for origin in values.get("origins", ()):
         if not re.fullmatch(r"[a-z][a-z0-9+.-]*://[^/\s*]+", origin):
             wrong("origins", f"{origin!r} is no origin", 'write scheme and host, as in "https://app.example.org"')

@@ -11,10 +11,11 @@ founders = ["0x..."]              # the first creates the Council with its first
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from eth_hash.auto import keccak
 
@@ -22,6 +23,7 @@ from node.addresses import checksummed, parse_address
 from node.blocks import EMPTY_ROOT, ZERO_ADDRESS, ZERO_HASH, Header
 from node.errors import ConfigError
 from node.rules.version import RULES
+from node.settings import Problem, suggestion
 from node.transactions import created_address
 
 CHAIN_ID = 20_210_310
@@ -33,7 +35,6 @@ UNNAMED_RULES = 1
 EXTRA_DATA = b"tideprint"
 OPEN_SHARE = 8
 """An account that is neither member nor role holder may ask for one part in so many of a block's gas."""
-_FIELDS = {"rules", "chain_id", "time", "gas_limit", "window", "founders", "alloc"}
 
 
 @dataclass(frozen=True)
@@ -51,12 +52,7 @@ class Genesis:
     rules: int = RULES
 
     def __post_init__(self) -> None:
-        if self.rules != RULES:
-            raise ConfigError(
-                "RULES_MISMATCH",
-                f"the chain was begun under rules {self.rules}, this software follows rules {RULES}",
-                f"start the software of rules {self.rules}; for a new chain write rules = {RULES} into genesis.toml",
-            )
+        require_rules(self.rules)
 
     @cached_property
     def council(self) -> bytes:
@@ -82,6 +78,16 @@ class Genesis:
         return keccak(numbers[0] + b"".join(self.founders) + numbers[1] + numbers[2])
 
 
+def require_rules(version: int) -> None:
+    """Raises ConfigError RULES_MISMATCH for other rules than this software's."""
+    if version != RULES:
+        raise ConfigError(
+            "RULES_MISMATCH",
+            f"the chain was begun under rules {version}, this software follows rules {RULES}",
+            f"start the software of rules {version}; for a new chain write rules = {RULES} into genesis.toml",
+        )
+
+
 def load_genesis(path: Path) -> Genesis:
     """Read and check a genesis file. Raises ConfigError GENESIS_MISSING, GENESIS_INVALID, ADDRESS_INVALID,
     RULES_MISMATCH."""
@@ -91,24 +97,24 @@ def load_genesis(path: Path) -> Genesis:
         raise ConfigError("GENESIS_MISSING", f"no {path.name} in {path.parent}", "run `node init` first") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise _invalid(f"{path.name}: {error}") from error
-    unknown = sorted(set(table) - _FIELDS)
+    unknown = sorted(set(table) - set(_READERS))
     if unknown:
-        raise _invalid(f"unknown setting {unknown[0]}")
-    founders = table.get("founders")
-    if not isinstance(founders, list) or not founders:
-        raise _invalid("founders must name at least one address")
-    parsed = tuple(parse_address(text, "founders") for text in founders)
-    if len(set(parsed)) != len(parsed):
-        raise _invalid("a founder is named twice")
-    return Genesis(
-        founders=parsed,
-        time=_whole(table, "time", None, 1),
-        chain_id=_whole(table, "chain_id", CHAIN_ID, 1, 2**53 - 1),
-        gas_limit=_whole(table, "gas_limit", GAS_LIMIT, 1_000_000, 2**40),
-        alloc=_alloc(table.get("alloc", {})),
-        window=_whole(table, "window", WINDOW, *WINDOW_RANGE),
-        rules=_whole(table, "rules", UNNAMED_RULES, 1),
-    )
+        raise _invalid(f"unknown setting {unknown[0]}: {suggestion(unknown[0], _READERS)}")
+    return Genesis(**{name: read(table) for name, read in _READERS.items()})
+
+
+def genesis_problems(table: Mapping[str, object]) -> list[Problem]:
+    """Everything that is wrong in a parsed genesis file."""
+    problems = [
+        Problem("GENESIS_INVALID", name, "unknown setting", suggestion(name, _READERS), "genesis.toml")
+        for name in sorted(set(table) - set(_READERS))
+    ]
+    for name, read in _READERS.items():
+        try:
+            read(table)
+        except ConfigError as error:
+            problems.append(Problem(error.code, name, error.message, error.hint, "genesis.toml"))
+    return problems
 
 
 def write_genesis(path: Path, genesis: Genesis) -> None:
@@ -151,3 +157,30 @@ def _alloc(table: object) -> dict[bytes, int]:
             raise _invalid(f"alloc of {address} must be a decimal string of wei")
         alloc[parse_address(address, "alloc")] = int(wei)
     return alloc
+
+
+def _founders(table: Mapping[str, object]) -> tuple[bytes, ...]:
+    founders = table.get("founders")
+    if not isinstance(founders, list) or not founders:
+        raise _invalid("founders must name at least one address")
+    parsed = tuple(parse_address(text, "founders") for text in founders)
+    if len(set(parsed)) != len(parsed):
+        raise _invalid("a founder is named twice")
+    return parsed
+
+
+def _rules(table: Mapping[str, object]) -> int:
+    version = _whole(table, "rules", UNNAMED_RULES, 1)
+    require_rules(version)
+    return version
+
+
+_READERS: dict[str, Callable[[Mapping[str, object]], Any]] = {
+    "founders": _founders,
+    "time": lambda table: _whole(table, "time", None, 1),
+    "chain_id": lambda table: _whole(table, "chain_id", CHAIN_ID, 1, 2**53 - 1),
+    "gas_limit": lambda table: _whole(table, "gas_limit", GAS_LIMIT, 1_000_000, 2**40),
+    "alloc": lambda table: _alloc(table.get("alloc", {})),
+    "window": lambda table: _whole(table, "window", WINDOW, *WINDOW_RANGE),
+    "rules": _rules,
+}

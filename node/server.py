@@ -14,15 +14,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-from aiohttp import web
-
 from node.admission import Admission
 from node.clock import Clock, SystemClock
-from node.config import CONFIG_FILE, GENESIS_FILE, STORE_FOLDER, URL_FILE, Config, load_config, split_address
+from node.config import CONFIG_FILE, GENESIS_FILE, STORE_FOLDER, URL_FILE, Config, load_config
 from node.drivers.solo import SoloSealer
 from node.errors import ConfigError
 from node.evm import PyEvm
 from node.genesis import Genesis, load_genesis
+from node.health import Health
+from node.notify import keep_watch, notify
 from node.pool import Pool
 from node.processes import calling, sealing
 from node.processes.calling import Callers
@@ -32,13 +32,12 @@ from node.proposals import Block
 from node.reader import Reader
 from node.rpc.context import Beside, Context
 from node.rpc.filters import Filters
-from node.rpc.http import Front
+from node.rpc.port import Port
 from node.store import StoreReader
 from node.transactions import Transaction
 
 log = logging.getLogger(__name__)
 READERS = 1
-STALE_HEARTBEATS = 3
 GIB = 1024**3
 
 
@@ -90,9 +89,14 @@ class Server:
             self._threads,
             crews=self._crews,
         )
-        self._front = Front(self.context, config.origins, self.trouble)
         self._last_block = self._clock.elapsed()
         self._stopping = False
+        try:
+            self._port = Port(self.context, config, folder, self._clock, self.health)
+        except BaseException:
+            self._nursery.close()
+            self._store.close()
+            raise
         self.url = ""
 
     @property
@@ -106,13 +110,15 @@ class Server:
             "reads": self._crews[Beside.READS].pids,
         }
 
-    def trouble(self) -> str:
-        """Why this node is not ready, or nothing."""
-        if self._stopping:
-            return "STOPPING"
+    def health(self) -> Health:
+        """How this node is; a block should come every heartbeat, so that silence counts as blocks behind."""
         silent = self._clock.elapsed() - self._last_block
-        stale = silent > STALE_HEARTBEATS * self._config.sealing.heartbeat
-        return self._driver.trouble or ("NO_BLOCKS" if stale else "")
+        behind = int(silent / self._config.sealing.heartbeat)
+        return Health("STOPPING" if self._stopping else self._driver.trouble, behind)
+
+    def reload(self) -> None:
+        """Read certificate and access file again."""
+        self._port.reload()
 
     def stop(self) -> None:
         """Finish the block at hand and end `run`."""
@@ -121,18 +127,19 @@ class Server:
 
     async def run(self, ready: Callable[[str], None] = lambda _: None) -> None:
         """Serve and seal until `stop`. `ready` hears the URL. Raises ConfigError HTTP_IN_USE, StoreError."""
-        runner = web.AppRunner(self._front.application(), access_log=None, shutdown_timeout=2.0)
+        watch = asyncio.create_task(keep_watch())
         try:
             await self._sealer.open(self._store)
             await asyncio.gather(*(crew.open() for crew in self._crews.values()))
-            await runner.setup()
-            self.url = await self._listen(runner)
+            self.url = await self._port.start()
             _write_url(self._folder / URL_FILE, self.url)
             ready(self.url)
+            notify("READY=1")
             await self._driver.run()
         finally:
-            self._front.close()
-            await runner.cleanup()
+            notify("STOPPING=1")
+            watch.cancel()
+            await self._port.close()
             for crew in self._crews.values():
                 crew.close()
             self._threads.shutdown(wait=True, cancel_futures=True)
@@ -142,31 +149,18 @@ class Server:
                 (self._folder / URL_FILE).unlink()
             self._store.close()
 
-    async def _listen(self, runner: web.AppRunner) -> str:
-        host, port = split_address(self._config.http)
-        site = web.TCPSite(runner, host, port)
-        try:
-            await site.start()
-        except OSError as error:
-            raise ConfigError(
-                "HTTP_IN_USE", f"cannot listen on {self._config.http}: {error.strerror}", "choose another --http"
-            ) from error
-        bound = runner.addresses[0]
-        shown = f"[{bound[0]}]" if ":" in bound[0] else bound[0]
-        return f"http://{shown}:{bound[1]}"
-
     def _on_block(self, block: Block) -> None:
         self._last_block = self._clock.elapsed()
         self.admission.advance(block.header)
         if block.transactions:
             log.info("block %d: %d transactions, %d gas", block.header.number, len(block.transactions),
                      block.header.gas_used)  # fmt: skip
-        self._front.on_block(block)
+        self._port.on_block(block, self._driver.seconds)
 
     def _on_transaction(self, tx: Transaction) -> None:
         self._driver.wake()
         self._filters.on_transaction(tx.hash)
-        self._front.on_transaction(tx)
+        self._port.on_transaction(tx)
 
 
 def require_curve() -> None:
@@ -187,13 +181,14 @@ def open_server(folder: Path, http: str | None = None) -> Server:
 
 
 def serve(folder: Path, http: str | None = None, ready: Callable[[str], None] = lambda _: None) -> None:
-    """Run a node until SIGTERM or SIGINT."""
+    """Run a node until SIGTERM or SIGINT; SIGHUP reads certificate and access file again."""
 
     async def main() -> None:
         server = open_server(folder, http)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, server.stop)
+        loop.add_signal_handler(signal.SIGHUP, server.reload)
         await server.run(ready)
 
     asyncio.run(main())

@@ -16,7 +16,8 @@ Number = TypeVar("Number", int, float)
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something wrong with a setting: `where` is its dotted name, `line` of its file counts from 1, 0 if unknown."""
+    """Something wrong with a setting: `where` is its dotted name, `line` of its file counts from 1, 0 if unknown;
+    advice does not keep the node from starting."""
 
     code: str
     where: str
@@ -24,6 +25,7 @@ class Problem:
     hint: str
     file: str = "node.toml"
     line: int = 0
+    advice: bool = False
 
     def error(self) -> ConfigError:
         """The same as an error."""

@@ -46,6 +46,8 @@ class SoloSealer:
         self._stopping = asyncio.Event()
         self._sealed_at = clock.elapsed() - settings.interval
         self._trouble = ""
+        self.seconds = 0.0
+        """What making the last block took, from choosing its transactions to the disk."""
         self._trusted = (clock.now(), clock.elapsed())
 
     @property
@@ -117,6 +119,7 @@ class SoloSealer:
         self._trusted = (self._clock.now(), self._clock.elapsed())
         self._sealed_at = self._clock.elapsed()
         made = await self._maker.make(slot, self._pool.draw(), self._settings.work)
+        self.seconds = self._clock.elapsed() - self._sealed_at
         self._clear(made)
         self._on_block(made.block)
         return made.block

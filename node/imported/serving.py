@@ -7,12 +7,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from aiohttp import web
-
 from node.blocks import Header
 from node.clock import SystemClock
-from node.config import STORE_FOLDER, Config, split_address
-from node.errors import ConfigError
+from node.config import STORE_FOLDER, Config
 from node.evm import PyEvm
 from node.imported.chain import ImportedChain
 from node.imported.files import read_blocks, read_genesis
@@ -21,7 +18,7 @@ from node.pool import Pool
 from node.reader import Reader
 from node.rpc.context import Context
 from node.rpc.filters import Filters
-from node.rpc.http import Front
+from node.rpc.port import Port
 from node.store import Store
 from node.transactions import Transaction
 
@@ -33,7 +30,7 @@ class ImportedServer:
 
     def __init__(self, folder: Path, config: Config, genesis: Path, blocks: Path) -> None:
         """Imports what the store does not hold yet. Raises ConfigError, StoreError."""
-        self._config, clock = config, SystemClock()
+        clock = SystemClock()
         foreign = read_genesis(genesis)
         self._store = Store(folder / STORE_FOLDER, MAP_BYTES)
         try:
@@ -50,7 +47,7 @@ class ImportedServer:
         context = Context(
             self.chain, reader, pool, config.limits, self._filters, self._on_transaction, *self._executors
         )
-        self._front = Front(context, config.origins, lambda: "")
+        self._port = Port(context, config, folder, clock)
         self._stopped = asyncio.Event()
 
     @property
@@ -64,34 +61,18 @@ class ImportedServer:
 
     async def run(self, ready: Callable[[str], None]) -> None:
         """Serve until `stop`; `ready` hears the URL. Raises ConfigError HTTP_IN_USE."""
-        runner = web.AppRunner(self._front.application(), access_log=None, shutdown_timeout=2.0)
         try:
-            await runner.setup()
-            ready(await _listen(runner, self._config.http))
+            ready(await self._port.start())
             await self._stopped.wait()
         finally:
-            self._front.close()
-            await runner.cleanup()
+            await self._port.close()
             for executor in self._executors:
                 executor.shutdown(wait=True, cancel_futures=True)
             self._store.close()
 
     def _on_transaction(self, tx: Transaction) -> None:
         self._filters.on_transaction(tx.hash)
-        self._front.on_transaction(tx)
-
-
-async def _listen(runner: web.AppRunner, http: str) -> str:
-    host, port = split_address(http)
-    try:
-        await web.TCPSite(runner, host, port).start()
-    except OSError as error:
-        raise ConfigError(
-            "HTTP_IN_USE", f"cannot listen on {http}: {error.strerror}", "choose another --http"
-        ) from error
-    bound = runner.addresses[0]
-    shown = f"[{bound[0]}]" if ":" in bound[0] else bound[0]
-    return f"http://{shown}:{bound[1]}"
+        self._port.on_transaction(tx)
 
 
 def serve_imported(

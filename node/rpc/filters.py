@@ -38,6 +38,9 @@ class Filters:
         self._clock, self._most = clock, most
         self._filters: dict[str, Filter] = {}
 
+    def __len__(self) -> int:
+        return len(self._filters)
+
     def add(self, kind: str, seen: int, logs: LogFilter | None = None) -> str:
         """A new filter's id. Raises RpcError -32005."""
         self._drop_idle()

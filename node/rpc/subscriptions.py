@@ -15,6 +15,7 @@ import orjson
 from node.proposals import Block
 from node.reader import LogQuery, logs_of
 from node.rpc import formats
+from node.rpc.budget import Budget
 from node.rpc.errors import Code, RpcError
 from node.rpc.parameters import flag, log_filter, parse_all, text
 from node.transactions import Transaction
@@ -34,11 +35,14 @@ class Subscription:
 class Session:
     """One connection: its subscriptions and what waits to be sent.
 
-    At most `most` subscriptions and `most_bytes` waiting; `abort` cuts a connection off that lets more wait.
+    At most `most` subscriptions and `most_bytes` waiting, all connections together within `budget`; `abort` cuts a
+    connection off that lets more wait.
     """
 
-    def __init__(self, most: int, most_bytes: int, abort: Callable[[], None]) -> None:
+    def __init__(self, most: int, most_bytes: int, abort: Callable[[], None], budget: Budget | None = None) -> None:
         self._most, self._most_bytes, self._abort = most, most_bytes, abort
+        self._budget = budget or Budget(most_bytes * 2)
+        self._sending = 0
         self._subscriptions: dict[str, Subscription] = {}
         self._queue: asyncio.Queue[bytes | None] = asyncio.Queue()
         self._ended = False
@@ -58,7 +62,8 @@ class Session:
         """Queue a message; one too many cuts the connection off."""
         if self._ended:
             return
-        if self._queue.qsize() >= QUEUE or self.waiting + len(message) > self._most_bytes:
+        full = self._queue.qsize() >= QUEUE or self.waiting + len(message) > self._most_bytes
+        if full or not self._budget.take(len(message)):
             self.close()
             self._abort()
             return
@@ -66,9 +71,12 @@ class Session:
         self._queue.put_nowait(message)
 
     async def next(self) -> bytes | None:
-        """The next message to send; None when the connection is to end."""
+        """The next message to send, the one before being sent; None when the connection is to end."""
+        self._sent()
         message = await self._queue.get()
-        self.waiting -= 0 if message is None else len(message)
+        if message is not None:
+            self.waiting -= len(message)
+            self._sending = len(message)
         return message
 
     def close(self) -> None:
@@ -76,9 +84,20 @@ class Session:
         self._ended = True
         while not self._queue.empty():
             self._queue.get_nowait()
+        self._budget.give(self.waiting)
         self.waiting = 0
+        self._sent()
         self._queue.put_nowait(None)
         self._subscriptions.clear()
+
+    def _sent(self) -> None:
+        self._budget.give(self._sending)
+        self._sending = 0
+
+    @property
+    def subscriptions(self) -> int:
+        """How many there are."""
+        return len(self._subscriptions)
 
     def on_block(self, block: Block) -> None:
         """Tell what a new block holds."""
