@@ -1,8 +1,7 @@
 """eth_simulateV1: calls in blocks that nobody keeps."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any
 
 from node.errors import CallFailed
 from node.reader import PlacedLog
@@ -14,11 +13,21 @@ from node.rpc.errors import Code, RpcError
 from node.rpc.method import Method
 from node.rpc.overrides import at, bits, table, wrong
 from node.rpc.parameters import LATEST, BlockChoice
-from node.simulations import MOST_BLOCKS, BlockPlan, Outcome, SimulatedBlock, SimulatedCall, Simulation
-from node.transactions import LEGACY, Authorization
+from node.simulations import (
+    MOST_BLOCKS,
+    SIMULATION_LIMITS,
+    BlockPlan,
+    Outcome,
+    SimulatedBlock,
+    SimulatedCall,
+    Simulation,
+)
+from node.transactions import LEGACY
 
-T = TypeVar("T")
-
+SHARE = 0.9
+"""Of the time that the process of a call has: what a simulation may take, so that it ends by itself."""
+HEX_AND_MORE = 3
+"""Bytes of an answer for each byte that calls return or log: two digits, and room for the rest."""
 CODES = {
     "NONCE_TOO_LOW": Code.SIMULATED_NONCE_TOO_LOW,
     "NONCE_TOO_HIGH": Code.SIMULATED_NONCE_TOO_HIGH,
@@ -67,8 +76,13 @@ def payload(value: object) -> Payload:
 
 def simulate(context: Context, wanted: Payload, where: BlockChoice = LATEST) -> list[dict[str, Any]]:
     header = need_header(context.reader, where)
+    allowed = replace(
+        SIMULATION_LIMITS,
+        output_bytes=context.limits.answer_bytes // HEX_AND_MORE,
+        seconds=SHARE * context.limits.call_seconds,
+    )
     try:
-        blocks = context.reader.simulate(header, wanted.simulation)
+        blocks = context.reader.simulate(header, wanted.simulation, allowed)
     except CallFailed as error:
         raise RpcError(CODES.get(error.code, Code.SERVER), error.message) from error
     return [_block(block, wanted.full) for block in blocks]
@@ -86,35 +100,14 @@ def _plan(value: object, where: str) -> BlockPlan:
 
 
 def _call(value: object, where: str) -> SimulatedCall:
-    request = at(where, parse.call, value)
-    fields = table(value, where)
-    price, cap, tip = (
-        None if fields.get(name) is None else at(f"{where}.{name}", parse.quantity, fields[name])
-        for name in ("gasPrice", "maxFeePerGas", "maxPriorityFeePerGas")
-    )
-    if price is not None and (cap is not None or tip is not None):
-        raise wrong(f"{where}: both gasPrice and (maxFeePerGas or maxPriorityFeePerGas) specified")
-    fees = (price, price) if price is not None else (cap or 0, tip or 0)
-    nonce, chain_id, blob_fee = fields.get("nonce"), fields.get("chainId"), fields.get("maxFeePerBlobGas")
-    request = replace(
-        request,
-        max_fee=fees[0],
-        max_priority_fee=fees[1],
-        max_blob_fee=0 if blob_fee is None else at(f"{where}.maxFeePerBlobGas", parse.quantity, blob_fee),
-        blob_hashes=_each(fields, "blobVersionedHashes", where, parse.hash32),
-        authorizations=_each(fields, "authorizationList", where, _authorization),
-    )
+    request, fields = at(where, parse.call, value), table(value, where)
+    nonce, chain_id = fields.get("nonce"), fields.get("chainId")
     return SimulatedCall(
         request=request,
         nonce=None if nonce is None else at(f"{where}.nonce", bits(overrides.NONCE_BITS), nonce),
-        legacy=price is not None,
+        legacy=fields.get("gasPrice") is not None,
         chain_id=None if chain_id is None else at(f"{where}.chainId", parse.quantity, chain_id),
     )
-
-
-def _each(fields: dict[str, Any], name: str, where: str, parser: Callable[[Any], T]) -> tuple[T, ...]:
-    found = _listed(fields, name, where)
-    return tuple(at(f"{where}.{name}[{number}]", parser, entry) for number, entry in enumerate(found))
 
 
 def _listed(fields: dict[str, Any], name: str, where: str) -> list[Any]:
@@ -124,16 +117,6 @@ def _listed(fields: dict[str, Any], name: str, where: str) -> list[Any]:
     if not isinstance(found, list):
         raise wrong(f"{where}.{name} must be a list")
     return found
-
-
-def _authorization(value: object) -> Authorization:
-    if not isinstance(value, dict):
-        raise ValueError("an object expected")
-    parity, r, s = (parse.quantity(value.get(name)) for name in ("yParity", "r", "s"))
-    return Authorization(
-        parse.quantity(value.get("chainId")), parse.address(value.get("address")), bits(64)(value.get("nonce")),
-        parity, r, s,
-    )  # fmt: skip
 
 
 def _within(where: str, parser: Any, value: object) -> Any:
