@@ -2,11 +2,13 @@
 
 import click
 
+from node.cli.access import access
 from node.cli.init import init
 from node.cli.restore import restore
 from node.cli.snapshot import snapshot
 from node.cli.start import start
 from node.cli.status import status
+from node.cli.validate import validate_config
 from node.cli.verify import verify
 
 
@@ -18,5 +20,5 @@ def node() -> None:
     """
 
 
-for command in (init, start, status, verify, snapshot, restore):
+for command in (init, validate_config, start, status, access, verify, snapshot, restore):
     node.add_command(command)

@@ -1,14 +1,15 @@
 """`node start`: run the node, or serve a foreign chain from files."""
 
-import logging
-import sys
+from dataclasses import replace
 from pathlib import Path
 
 import click
 from click.core import ParameterSource
 
 from node.cli.common import DATA, Refusal
+from node.config import CONFIG_FILE, Logs, load_config
 from node.errors import ConfigError
+from node.logs import configure
 from protocol.errors import TideprintError
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -20,7 +21,7 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     "--http", default=None, metavar="HOST:PORT", help="Instead of the one in node.toml; port 0 picks a free one."
 )
 @click.option(
-    "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True
+    "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), help="Instead of the one in node.toml."
 )
 @click.option("--genesis", type=FILE, help="A foreign chain's genesis.json (geth's form), with --import-chain.")
 @click.option("--import-chain", "blocks", type=FILE, help="A foreign chain's blocks in RLP, with --genesis.")
@@ -30,7 +31,7 @@ def start(
     context: click.Context,
     data: Path,
     http: str | None,
-    log_level: str,
+    log_level: str | None,
     genesis: Path | None,
     blocks: Path | None,
     no_seal: bool,
@@ -42,15 +43,13 @@ def start(
 
     Example: node start --data ./node-data --http 127.0.0.1:0
     """
-    logging.basicConfig(
-        level=log_level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s"
-    )
+    configure(Logs() if log_level is None else Logs(level=log_level))
     kept = data if context.get_parameter_source("data") is not ParameterSource.DEFAULT else None
     try:
         if genesis is not None and blocks is not None and no_seal:
             _serve_imported(genesis, blocks, kept, http)
         elif genesis is None and blocks is None and not no_seal:
-            _serve(data, http)
+            _serve(data, http, log_level)
         else:
             raise ConfigError(
                 "OPTIONS_INCOMPLETE",
@@ -61,8 +60,11 @@ def start(
         raise Refusal(error) from error
 
 
-def _serve(data: Path, http: str | None) -> None:
+def _serve(data: Path, http: str | None, log_level: str | None) -> None:
     from node.server import serve
+
+    settings = load_config(data / CONFIG_FILE).logs
+    configure(settings if log_level is None else replace(settings, level=log_level))
 
     serve(data, http, lambda url: click.echo(f"ready {url}"))
 
