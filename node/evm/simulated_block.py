@@ -99,8 +99,8 @@ class BlockRun(State):
         nonce = state.get_nonce(tx.sender)
         try:
             computation = state.apply_transaction(self._payload(tx))
-        except EVMMissingData as error:
-            raise CallFailed("STATE_UNAVAILABLE", "the state of this block is not in the store") from error
+        except EVMMissingData:
+            raise
         except (ValidationError, PyEVMError) as error:
             raise CallFailed("SIMULATION_FAILED", f"a call cannot be executed: {error}") from error
         self._record(tx, created_address(tx.sender, nonce), computation, capped=tx.gas < most)

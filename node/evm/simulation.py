@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 
 from eth._utils.generator import CachedIterable
+from eth.vm.interrupt import EVMMissingData
 
 from node.blocks import EMPTY_ROOT, ZERO_HASH, Header, Withdrawal, ordered_root
 from node.chain_rules import ChainRules
@@ -40,7 +41,17 @@ def simulate(
     if sum(len(plan.calls) for plan in simulation.blocks) > limits.calls:
         raise CallFailed("SIMULATION_LIMIT", f"more than {limits.calls} calls", "simulate less at once")
     plans = list(filled(simulation.blocks, base.number, base.time))
-    spending, older = Spending.of(limits, clock), CachedIterable(chain([base.hash], ancestors))
+    try:
+        return _blocks(rules, base, ancestors, nodes, plans, simulation, Spending.of(limits, clock))
+    except EVMMissingData as error:
+        raise CallFailed("STATE_UNAVAILABLE", "the state of this block is not in the store") from error
+
+
+def _blocks(
+    rules: ChainRules, base: Header, ancestors: Iterable[bytes], nodes: Overlay, plans: Iterable[BlockPlan],
+    simulation: Simulation, spending: Spending,
+) -> list[SimulatedBlock]:  # fmt: skip
+    older = CachedIterable(chain([base.hash], ancestors))
     parent, root, done, hashes = base, base.state_root, list[SimulatedBlock](), list[bytes]()
     for plan in plans:
         spending.deadline.look()

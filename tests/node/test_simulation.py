@@ -13,12 +13,14 @@ from node.blocks import Withdrawal, ordered_root
 from node.errors import CallFailed
 from node.evm import PyEvm
 from node.evm.simulated_state import TRANSFER_ADDRESS, TRANSFER_TOPIC
+from node.evm.simulation import simulate
 from node.execution import CallRequest
+from node.overlay import Overlay
 from node.overrides import AccountOverride, BlockOverride
 from node.precompiles import CLOSED
 from node.proposals import Block
 from node.reader import Reader
-from node.simulations import BlockPlan, SimulatedBlock, SimulatedCall, Simulation
+from node.simulations import SIMULATION_LIMITS, BlockPlan, SimulatedBlock, SimulatedCall, Simulation
 from node.transactions import Authorization, created_address
 from tests.node.scenes import INVALID, LOOPS, REVERTS, STORES, SUICIDAL, UNDERFLOWS, Scene, assembled, deploying
 from tests.node.support import (
@@ -285,6 +287,16 @@ def test_calls_that_no_block_could_hold_end_the_simulation(
 def test_validation_takes_fee_free_calls_on_this_chain(simulator: Simulator) -> None:
     block = simulator.run(plan(call(simulator.counter, call_data("count(uint256)", 1))), validation=True)[0]
     assert block.outcomes[0].failure is None
+
+
+def test_a_state_that_is_gone_is_named(simulator: Simulator) -> None:
+    application = simulator.chain.application
+    with pytest.raises(CallFailed) as refused:
+        simulate(
+            application.rules, application.head, (), Overlay(lambda _: None), Simulation((plan(call(PLACE)),)),
+            SIMULATION_LIMITS, lambda: 0.0,
+        )  # fmt: skip
+    assert refused.value.code == "STATE_UNAVAILABLE"
 
 
 def test_balances_may_add_up_to_more_than_a_word(simulator: Simulator) -> None:
