@@ -85,8 +85,9 @@ class Admission:
         Allowances(self.genesis.window, self.head.time + 1, self._store).check(tx, self._at_head()[1], waiting)
 
     def view(self, header: Header) -> StateView:
-        """A fresh view of the state after a block."""
-        return self._executor.view(self.environment(header), header.state_root, Overlay(self._store.node))
+        """A fresh view of the state after a block. Raises StoreError STATE_PRUNED, then or later."""
+        self._store.require_state(header)
+        return self._executor.view(self.environment(header), header.state_root, Overlay(self._store.state_node))
 
     def environment(self, header: Header) -> Environment:
         """The environment in which a block's code ran."""

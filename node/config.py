@@ -7,7 +7,7 @@ account = ""                 the address of the node's own key (node-key.json), 
 [sealing] interval, heartbeat, work, clock_tolerance, clock_leap        [pool] capacity, bytes, per_sender, lifetime
 [limits]  body_bytes, answer_bytes, socket_bytes, batch, log_blocks, log_results, filters, subscriptions, calls,
           call_seconds, call_workers, call_mib
-[store]   map_gib
+[store]   map_gib, keep_states
 [front]   header_seconds, body_seconds, write_seconds, idle_seconds, connections, per_client, sockets, memory_bytes,
           gzip_bytes
 [tls]     certificate, key, clients            files, relative to the data directory
@@ -80,9 +80,11 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class StoreLimits:
-    """The most the store may grow to, in GiB; space is taken only as it is used."""
+    """The most the store may grow to, in GiB (space is taken only as it is used), and how many blocks back states are
+    kept at least (0: all of them). Headers, blocks and receipts are kept for ever."""
 
     map_gib: int = bounded(256, 1, 65_536)
+    keep_states: int = bounded(100_000, 0, 2**40)
 
 
 @dataclass(frozen=True, slots=True)

@@ -167,24 +167,30 @@ class Reader:
 
     def call(self, header: Header, request: CallRequest, overrides: Overrides = NO_OVERRIDES) -> bytes:
         """Execute on the state after a block. Raises CallFailed, CallReverted."""
-        environment, nodes = self._application.environment(header), Overlay(self._store.node)
+        environment, nodes = self._application.environment(header), self._state_of(header)
         return self._executor.call(environment, header.state_root, nodes, request, overrides)
 
     def estimate(self, header: Header, request: CallRequest, overrides: Overrides = NO_OVERRIDES) -> int:
         """Gas for a call on the state after a block. Raises CallFailed, CallReverted."""
-        environment, nodes = self._application.environment(header), Overlay(self._store.node)
+        environment, nodes = self._application.environment(header), self._state_of(header)
         return self._executor.estimate(environment, header.state_root, nodes, request, overrides)
+
+    def _state_of(self, header: Header) -> Overlay:
+        """Raises StoreError STATE_PRUNED, then or while it is read."""
+        self._store.require_state(header)
+        return Overlay(self._store.state_node)
 
     def simulate(
         self, header: Header, simulation: Simulation, limits: SimulationLimits = SIMULATION_LIMITS
     ) -> list[SimulatedBlock]:
         """Blocks upon one of the chain that nobody keeps. Raises CallFailed."""
         rules, ancestors = self._application.rules, self._application.environment(header).ancestors
+        self._store.require_state(header)
         return self._executor.simulate(rules, header, ancestors, Overlay(self._store.node), simulation, limits)
 
     def access_list(self, header: Header, request: CallRequest) -> AccessListFound:
         """What a call on the state after a block touches. Raises CallFailed."""
-        environment, nodes = self._application.environment(header), Overlay(self._store.node)
+        environment, nodes = self._application.environment(header), self._state_of(header)
         return self._executor.access_list(environment, header.state_root, nodes, request)
 
     def proof(self, header: Header, address: bytes, slots: Sequence[int]) -> AccountProof:
@@ -197,6 +203,7 @@ class Reader:
         block, parent = self.block(header), self._store.header(header.number - 1)
         if parent is None:
             raise CallFailed("NOTHING_TO_TRACE", "genesis is not traceable", "ask for a later block")
+        self._store.require_state(parent)
         first, last = (0, len(block.transactions)) if only is None else (only, only + 1)
         replay = Replay(
             block.transactions[:first],
@@ -206,10 +213,17 @@ class Reader:
         environment, nodes = self._application.environment(header), Overlay(self._store.node)
         return self._executor.trace(environment, parent.state_root, nodes, replay, kind, limits)
 
-    def trace_call(self, header: Header, request: CallRequest, kind: TraceKind, limits: TraceLimits) -> Any:
+    def trace_call(
+        self,
+        header: Header,
+        request: CallRequest,
+        kind: TraceKind,
+        limits: TraceLimits,
+        overrides: Overrides = NO_OVERRIDES,
+    ) -> Any:
         """Watch a call on the state after a block. Raises TraceLimit, CallFailed."""
-        environment, nodes = self._application.environment(header), Overlay(self._store.node)
-        return self._executor.trace_call(environment, header.state_root, nodes, request, kind, limits)
+        environment, nodes = self._application.environment(header), self._state_of(header)
+        return self._executor.trace_call(environment, header.state_root, nodes, request, kind, limits, overrides)
 
 
 def logs_of(block: Block, query: LogQuery) -> Iterator[PlacedLog]:

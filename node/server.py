@@ -56,7 +56,7 @@ class Server:
         self._nursery = nursery or Nursery()
         path, level = folder / STORE_FOLDER, logging.getLogger().getEffectiveLevel()
         try:
-            setup = sealing.Setup(path, config.store.map_gib * GIB, genesis, level)
+            setup = sealing.Setup(path, config.store.map_gib * GIB, genesis, level, config.store.keep_states)
             self._sealer = SealerProcess(self._nursery, setup)
             self._store = StoreReader(path)
         except BaseException:

@@ -32,6 +32,8 @@ from node.transactions import Transaction
 
 CHUNK = 1_500
 """Candidates handed over at once: more than fit into a block of 30 million gas."""
+PRUNE_SECONDS = 0.05
+"""What forgetting old states may take of the time between two blocks."""
 LOCK_SECONDS = 2.0
 """How long to wait for the lock of a sealer whose node was killed just now."""
 Candidate = tuple[bytes, bytes]
@@ -45,6 +47,7 @@ class Setup:
     map_size: int
     genesis: Genesis
     log_level: int
+    keep_states: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +181,7 @@ def serve(wire: socket.socket) -> None:
         send(wire, application.head.encode())
         while True:
             send(wire, _Desk(application, wire).fulfil(receive(wire)))
+            store.maintain(PRUNE_SECONDS)
     except NodeError as error:
         send(wire, Failure(error.code, error.message, error.hint))
     finally:
@@ -188,7 +192,7 @@ def _open(setup: Setup) -> Store:
     until = time.monotonic() + LOCK_SECONDS
     while True:
         try:
-            return Store(setup.path, setup.map_size)
+            return Store(setup.path, setup.map_size, setup.keep_states)
         except StoreError as error:
             if error.code != "STORE_LOCKED" or time.monotonic() > until:
                 raise

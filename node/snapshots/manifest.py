@@ -3,7 +3,7 @@
 The manifest is JSON with sorted keys and no spaces; the snapshot's hash is the SHA-256 of these bytes. Two members that
 compare it compare everything. A chunk is RLP of a tag and its items, in this order:
 
-    H  [headers, body, receipts]   block 0 and the last 256 headers; transactions and receipts of the last one
+    H  [headers, body, receipts]   block 0 and the last 257 headers; transactions and receipts of the last one
     X  [[key, value], ...]         what rules remember beside the state, rising by key
     N  [node or code, ...]         the state, parents first, in the order of the keys, each code once
 """
@@ -16,8 +16,8 @@ from typing import Any
 from node.errors import NodeError
 
 FORMAT = 1
-HEADERS = 256
-"""What code can ask for (BLOCKHASH)."""
+HEADERS = 257
+"""The block and all those whose hashes its code could ask for (BLOCKHASH)."""
 CHUNK_BYTES = 1024 * 1024
 """A chunk is closed once it holds so much; no chunk is larger than `CHUNK_MOST`."""
 CHUNK_MOST = 64 * 1024 * 1024
