@@ -167,6 +167,7 @@ class Executor(Protocol):
         request: CallRequest,
         kind: TraceKind,
         limits: TraceLimits,
+        overrides: Overrides = NO_OVERRIDES,
     ) -> Any:
         """Watch a call. Raises TraceLimit, and CallFailed when it cannot begin."""
         ...

@@ -97,8 +97,9 @@ class PyEvm:
         request: CallRequest,
         kind: TraceKind,
         limits: TraceLimits,
+        overrides: Overrides = NO_OVERRIDES,
     ) -> Any:
-        return tracing.trace_call(environment, root, nodes, request, kind, limits)
+        return tracing.trace_call(*_pretended(environment, root, nodes, request, overrides), kind, limits)
 
 
 def _pretended(

@@ -354,6 +354,12 @@ def test_the_end_of_the_code_is_a_stop_behind_it(watcher: Watcher) -> None:
     assert positions(b"\x20" * 0 + b"\x0c") == [(0, "opcode 0xc not defined")]
 
 
+def test_what_could_never_be_paid_is_a_number_of_64_bits(watcher: Watcher) -> None:
+    code = assembled("1 0xffffffffffffffff MSTORE")
+    steps = watcher.call(CallRequest(None, b"", 0, code), StructLogs())["structLogs"]
+    assert (steps[-1]["gasCost"], steps[-1]["error"]) == (2**64 - 1, "out of gas")
+
+
 def test_scenes_are_where_they_say(watcher: Watcher) -> None:
     state = watcher.reader.state(watcher.chain.application.head)
     assert state.code(created_address(raw(FOUNDER), 1)) == assembled(STORES)

@@ -144,7 +144,7 @@ class CallTracer(Watch):
         if root is None:
             raise ValueError("nothing was executed")
         root.gas, root.gas_used = gas, gas_used
-        return orjson.Fragment(b"".join(_written(root)))
+        return orjson.Fragment(bytes(_written(root)))
 
     @property
     def _wanted(self) -> bool:
@@ -182,25 +182,24 @@ def _argument(computation: Any, name: str, stack: list[int]) -> bytes:
     return bytes(computation.memory_read_bytes(stack[-first], stack[-first - 1]))
 
 
-def _written(root: Frame) -> list[bytes]:
-    """The pieces of the JSON; what a failed call logged, itself or within, did not happen."""
-    pieces: list[bytes] = []
+def _written(root: Frame) -> bytearray:
+    """The tree in JSON; what a failed call logged, itself or within, did not happen."""
+    text = bytearray()
     work: list[bytes | tuple[Frame, bool]] = [(root, True)]
     while work:
         item = work.pop()
         if isinstance(item, bytes):
-            pieces.append(item)
+            text += item
             continue
         frame, kept = item
         kept = kept and not frame.error
-        text = orjson.dumps(frame.fields(kept))
+        text += orjson.dumps(frame.fields(kept))
         if not frame.calls:
-            pieces.append(text)
             continue
-        pieces.append(text[:-1] + b',"calls":[')
+        text[-1:] = b',"calls":['
         work.append(b"]}")
         for number, call in enumerate(reversed(frame.calls), 1):
             work.append((call, kept))
             if number < len(frame.calls):
                 work.append(b",")
-    return pieces
+    return text

@@ -41,12 +41,9 @@ def trace(
     return results
 
 
-def trace_call(
-    environment: Environment, root: bytes, nodes: Overlay, request: CallRequest, kind: TraceKind, limits: TraceLimits
-) -> Any:
-    """The result for a call. Raises TraceLimit, CallFailed."""
-    environment = calls.visible(environment, request)
-    view = State(environment, root, nodes)
+def trace_call(view: State, request: CallRequest, kind: TraceKind, limits: TraceLimits) -> Any:
+    """The result for a call on a state. Raises TraceLimit, CallFailed."""
+    environment = view.environment
     gas = min(request.gas or environment.gas_limit, environment.gas_limit)
     budget = Budget(limits)
     if isinstance(kind, Prestate):

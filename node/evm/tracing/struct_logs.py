@@ -17,6 +17,8 @@ from node.evm.tracing.hook import Watch, stack_of
 from node.traces import StructLogs
 
 WORD = 32
+MOST_GAS = 2**64 - 1
+"""JSON libraries read no larger numbers; only what can never be paid costs more."""
 
 
 @dataclass(slots=True)
@@ -32,7 +34,7 @@ class StructLogger(Watch):
 
     def __init__(self, kind: StructLogs, budget: Budget) -> None:
         self._kind, self._budget = kind, budget
-        self._steps: list[bytes] = []
+        self._steps, self._count = bytearray(), 0
         self._pending: dict[str, Any] | None = None
         self._storage: dict[bytes, dict[str, str]] = {}
         self._refunds: list[_Refunds] = []
@@ -40,7 +42,7 @@ class StructLogger(Watch):
 
     def step(self, computation: Any, pc: int, name: str) -> None:
         self._budget.step()
-        if self._kind.most and len(self._steps) >= self._kind.most:
+        if self._kind.most and self._count >= self._kind.most:
             return
         meter = computation.get_gas_meter()
         seen: dict[str, Any] = {
@@ -64,12 +66,15 @@ class StructLogger(Watch):
         seen, self._pending = self._pending, None
         if seen is None:
             return
-        seen["gasCost"] = cost
+        seen["gasCost"] = min(cost, MOST_GAS)
         if error is not None and not isinstance(error, Revert):
             seen["error"] = words(error)
         step = orjson.dumps(seen)
         self._budget.spend(len(step) + 1)
-        self._steps.append(step)
+        self._count += 1
+        if self._steps:
+            self._steps += b","
+        self._steps += step
 
     def enter(self, computation: Any, message: MessageAPI) -> None:
         self._refunds.append(_Refunds(message.refund if computation is None else self._refund(computation)))
@@ -88,7 +93,7 @@ class StructLogger(Watch):
             "gas": gas_used,
             "failed": self._error is not None,
             "returnValue": "0x" + self._output.hex(),
-            "structLogs": orjson.Fragment(b"[" + b",".join(self._steps) + b"]"),
+            "structLogs": orjson.Fragment(b"[" + bytes(self._steps) + b"]"),
         }
 
     def _refund(self, computation: Any) -> int:

@@ -1,0 +1,1 @@
+"""Random and hostile requests against a running node."""
