@@ -48,6 +48,16 @@ def get_transaction_in_hash(context: Context, block_hash: bytes, index: int) -> 
     return get_transaction_in(context, BlockChoice(hash=block_hash), index)
 
 
+def get_raw_transaction_in(context: Context, choice: BlockChoice, index: int) -> str | None:
+    header = find_header(context.reader, choice)
+    placed = None if header is None else context.reader.transaction_at(header, index)
+    return None if placed is None else formats.data(placed.transaction.raw)
+
+
+def get_raw_transaction_in_hash(context: Context, block_hash: bytes, index: int) -> str | None:
+    return get_raw_transaction_in(context, BlockChoice(hash=block_hash), index)
+
+
 METHODS = {
     "eth_sendRawTransaction": Method(send_raw_transaction, (parse.data,)),
     "eth_getTransactionByHash": Method(get_transaction, (parse.hash32,)),
@@ -55,4 +65,6 @@ METHODS = {
     "eth_getRawTransactionByHash": Method(get_raw_transaction, (parse.hash32,)),
     "eth_getTransactionByBlockNumberAndIndex": Method(get_transaction_in, (parse.block, parse.quantity)),
     "eth_getTransactionByBlockHashAndIndex": Method(get_transaction_in_hash, (parse.hash32, parse.quantity)),
+    "eth_getRawTransactionByBlockNumberAndIndex": Method(get_raw_transaction_in, (parse.block, parse.quantity)),
+    "eth_getRawTransactionByBlockHashAndIndex": Method(get_raw_transaction_in_hash, (parse.hash32, parse.quantity)),
 }

@@ -25,7 +25,8 @@ QUEUE = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """`kind` is the name in eth_subscribe; `full` asks for whole pending transactions."""
+    """`kind` is the name in eth_subscribe; `full` asks for whole pending transactions. `syncing` never has news, as
+    eth_syncing is always false."""
 
     kind: str
     query: LogQuery | None = None
@@ -125,12 +126,12 @@ class Session:
 
 def _parse(params: object) -> Subscription:
     kind = params[0] if isinstance(params, list) and params else None
-    if kind == "newHeads":
-        return Subscription("newHeads")
+    if kind in ("newHeads", "syncing"):
+        return Subscription(kind)
     if kind == "logs":
         parsed = parse_all((text, log_filter), 1, params)
         return Subscription("logs", (parsed[1] if len(parsed) > 1 else log_filter({})).query)
     if kind == "newPendingTransactions":
         parsed = parse_all((text, flag), 1, params)
         return Subscription("newPendingTransactions", full=len(parsed) > 1 and parsed[1])
-    raise RpcError(Code.INVALID_PARAMS, "no such subscription: newHeads, logs or newPendingTransactions")
+    raise RpcError(Code.INVALID_PARAMS, "no such subscription: newHeads, logs, newPendingTransactions, syncing")

@@ -197,6 +197,11 @@ def test_block_and_its_parts_agree(web3: Web3, counter: Any, node: Client) -> No
     assert node.ask("eth_getTransactionByBlockNumberAndIndex", number, "0x0") == whole["transactions"][0]
     assert node.ask("eth_getTransactionByBlockHashAndIndex", block_hash, "0x0") == whole["transactions"][0]
     assert node.ask("eth_getTransactionByBlockHashAndIndex", block_hash, "0x63") is None
+    raw = node.ask("eth_getRawTransactionByHash", whole["transactions"][0]["hash"])
+    assert node.ask("eth_getRawTransactionByBlockNumberAndIndex", number, "0x0") == raw
+    assert node.ask("eth_getRawTransactionByBlockHashAndIndex", block_hash, "0x0") == raw
+    assert node.ask("eth_getRawTransactionByBlockNumberAndIndex", "0xfffffff", "0x0") is None
+    assert node.ask("eth_getRawTransactionByBlockHashAndIndex", block_hash, "0x63") is None
     assert node.ask("eth_getUncleCountByBlockNumber", number) == "0x0"
     assert node.ask("eth_getUncleCountByBlockHash", block_hash) == "0x0"
     receipts = node.ask("eth_getBlockReceipts", number)

@@ -95,6 +95,8 @@ async def test_calls_and_errors_work_over_the_socket_too(server: Server) -> None
     async with aiohttp.ClientSession() as http, http.ws_connect(server.url) as socket:
         assert (await _ask(socket, 1, "eth_chainId"))["result"] == hex(20_210_310)
         assert (await _ask(socket, 2, "eth_subscribe", "weather"))["error"]["code"] == -32602
+        quiet = (await _ask(socket, 4, "eth_subscribe", "syncing"))["result"]
+        assert (await _ask(socket, 5, "eth_unsubscribe", quiet))["result"] is True
         assert (await _ask(socket, 3, "eth_subscribe"))["error"]["code"] == -32602
         await socket.send_str("{")
         assert json.loads((await socket.receive()).data)["error"]["code"] == -32700
