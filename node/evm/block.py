@@ -26,7 +26,7 @@ class Run(State):
 
     def apply(self, transaction: Transaction) -> Receipt:
         state, before = self.state, self.gas_used
-        self._settle()
+        self.settle()
         state.lock_changes()
         snapshot = state.snapshot()
         try:
@@ -57,7 +57,8 @@ class Run(State):
         self.state.revert(snapshot)
         self._last = None
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
+        """The last transaction can no longer be undone."""
         if self._last is not None:
             self.state.commit(self._last[0])
             self._last = None
@@ -66,6 +67,6 @@ class Run(State):
         return self._last is not None and ran_as(self._last[2], address)
 
     def close(self) -> bytes:
-        self._settle()
+        self.settle()
         self.state.persist()
         return bytes(self.state.state_root)

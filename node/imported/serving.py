@@ -11,6 +11,7 @@ from node.blocks import Header
 from node.clock import SystemClock
 from node.config import STORE_FOLDER, Config
 from node.evm import PyEvm
+from node.imported.building import Builder
 from node.imported.chain import ImportedChain
 from node.imported.files import read_blocks, read_genesis
 from node.imported.importing import import_chain
@@ -45,8 +46,9 @@ class ImportedServer:
         self._executors = (ThreadPoolExecutor(1), ThreadPoolExecutor(1))
         reader = Reader(self.chain, self._store, executor)
         context = Context(
-            self.chain, reader, pool, config.limits, self._filters, self._on_transaction, *self._executors
-        )
+            self.chain, reader, pool, config.limits, self._filters, self._on_transaction, *self._executors,
+            builder=Builder(self.chain, self._store),
+        )  # fmt: skip
         self._port = Port(context, config, folder, clock)
         self._stopped = asyncio.Event()
 

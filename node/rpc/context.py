@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeVar
 import orjson
 
 from node.blocks import Header
+from node.building import BlockBuilder
 from node.chain_rules import Checker
 from node.config import Limits
 from node.pool import Pool
@@ -54,6 +55,7 @@ class Crew(Protocol):
 class Context:
     """Application, pool and reader, and the limits. `on_transaction` hears of everything that enters the pool.
 
+    A `builder` is there for imported chains only.
     What runs beside the loop goes to a crew of processes where there is one, otherwise to threads.
     """
 
@@ -67,6 +69,7 @@ class Context:
     readers: ThreadPoolExecutor
     running: Counter[Beside] = field(default_factory=Counter)
     crews: Mapping[Beside, Crew] = field(default_factory=dict)
+    builder: BlockBuilder | None = None
 
     async def answer(self, where: Beside, function: Callable[..., Any], arguments: tuple[Any, ...]) -> bytes:
         """Run a method's function with a context and encode its answer. Raises what it raises, RpcError -32005."""

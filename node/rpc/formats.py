@@ -69,7 +69,7 @@ def block(b: Block, full: bool) -> dict[str, Any]:
         "transactions": transactions,
     }
     if b.header.withdrawals_root is not None:
-        shown["withdrawals"] = [_withdrawal(withdrawal) for withdrawal in b.withdrawals]
+        shown["withdrawals"] = [withdrawal(one) for one in b.withdrawals]
     return shown
 
 
@@ -78,7 +78,8 @@ def uncle(h: Header) -> dict[str, Any]:
     return header(h) | {"size": quantity(len(Block(h, (), ()).encode())), "uncles": []}
 
 
-def _withdrawal(one: Withdrawal) -> dict[str, str]:
+def withdrawal(one: Withdrawal) -> dict[str, str]:
+    """EIP-4895."""
     return {
         "index": quantity(one.index),
         "validatorIndex": quantity(one.validator),

@@ -11,6 +11,7 @@ from node.rpc import (
     eth_state,
     eth_transactions,
     others,
+    testing,
 )
 from node.rpc.method import Method
 
@@ -21,6 +22,7 @@ METHODS: dict[str, Method] = {
     **eth_config.METHODS,
     **eth_state.METHODS,
     **eth_proofs.METHODS,
+    **testing.METHODS,
     **eth_transactions.METHODS,
     **eth_logs.METHODS,
     **debug_trace.METHODS,

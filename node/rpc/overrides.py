@@ -42,7 +42,7 @@ def block(value: object) -> BlockOverride:
         base_fee=read("baseFeePerGas baseFee", parse.quantity),
         blob_base_fee=read("blobBaseFee", parse.quantity),
         beacon_root=read("beaconRoot", parse.hash32),
-        withdrawals=read("withdrawals", _withdrawals),
+        withdrawals=read("withdrawals", withdrawals),
     )
 
 
@@ -111,7 +111,8 @@ def _storage(value: object) -> dict[int, int]:
     return {parse.slot(slot): parse.slot(held) for slot, held in value.items()}
 
 
-def _withdrawals(value: object) -> tuple[Withdrawal, ...]:
+def withdrawals(value: object) -> tuple[Withdrawal, ...]:
+    """Raises ValueError."""
     if not isinstance(value, list) or any(not isinstance(entry, dict) for entry in value):
         raise ValueError("a list of withdrawals expected")
     return tuple(

@@ -71,6 +71,13 @@ def sized(length: int) -> Callable[[object], bytes]:
     return parse
 
 
+def data_list(value: object) -> list[bytes]:
+    """A list of 0x-prefixed bytes."""
+    if not isinstance(value, list):
+        raise _Wrong(f"a list of data expected, got {_short(value)}")
+    return [data(item) for item in value]
+
+
 address = sized(20)
 hash32 = sized(32)
 
