@@ -3,10 +3,14 @@
 What changes by itself (head, pool, sessions, store) is read when the page is asked for, through `Sources`.
 """
 
-from collections.abc import Callable, Collection
+import os
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 OTHER = "other"
@@ -85,6 +89,10 @@ class Metrics:
         pool.labels("pending").set_function(sources.pending)
         pool.labels("queued").set_function(sources.queued)
 
+    def watch_processes(self, processes: Callable[[], Mapping[str, list[int]]]) -> None:
+        """Memory of the node's processes, by what they do. Once."""
+        self._registry.register(_Memory(processes))
+
     def on_block(self, transactions: int, gas: int, seconds: float) -> None:
         """A block was made; `seconds` from choosing its transactions to the disk."""
         self._blocks.inc()
@@ -108,3 +116,29 @@ class Metrics:
     def page(self) -> bytes:
         """Everything, as Prometheus reads it."""
         return generate_latest(self._registry)
+
+
+class _Memory(Collector):
+    """Resident bytes of processes, from /proc (Linux); a process that has gone counts nothing."""
+
+    def __init__(self, processes: Callable[[], Mapping[str, list[int]]]) -> None:
+        self._processes = processes
+
+    def collect(self) -> Iterator[Metric]:
+        """One sample for each kind of process."""
+        family = GaugeMetricFamily("tideprint_resident_bytes", "Memory of the node's processes", labels=["process"])
+        for kind, ids in self._processes().items():
+            family.add_metric([kind], sum(resident(one) for one in ids))
+        yield family
+
+    def describe(self) -> Iterator[Metric]:
+        """Nothing is read at registration."""
+        yield GaugeMetricFamily("tideprint_resident_bytes", "Memory of the node's processes", labels=["process"])
+
+
+def resident(process: int) -> int:
+    """Bytes of a process in memory; 0 if there is none."""
+    try:
+        return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, IndexError, ValueError):
+        return 0

@@ -93,6 +93,7 @@ class Server:
         self._stopping = False
         try:
             self._port = Port(self.context, config, folder, self._clock, self.health)
+            self._port.metrics.watch_processes(lambda: self.processes)
         except BaseException:
             self._nursery.close()
             self._store.close()

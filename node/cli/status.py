@@ -34,14 +34,19 @@ WHY = {
 @click.option("--url", default=None, help="Instead of the node of --data.")
 @click.option("--key-file", type=click.Path(exists=True, dir_okay=False, path_type=Path),
               help="An API key, where the anonymous may not ask.")  # fmt: skip
+@click.option("--health", is_flag=True, help="Ask /readiness only, in a word; for health checks.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
-def status(data: Path, url: str | None, key_file: Path | None, as_json: bool) -> None:
+def status(data: Path, url: str | None, key_file: Path | None, health: bool, as_json: bool) -> None:
     """Ask a running node how it is. Exit code 0: ready, 1: not.
 
     Example: node status --url http://127.0.0.1:8545 --json
     """
     try:
         node = asking(data, url, key_file)
+        if health:
+            state = node.readiness()
+            click.echo(str(state.get("reason", state.get("status"))))
+            sys.exit(0 if state.get("status") == "UP" else 1)
         state = _status(node, data if url is None else None)
     except ConfigError as error:
         raise Refusal(error) from error
