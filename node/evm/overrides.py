@@ -96,14 +96,10 @@ def apply(state: Any, accounts: Mapping[bytes, AccountOverride], blob_base_fee: 
     """
     state.fixed_blob_fee = blob_base_fee
     table: Precompiles = dict(type(state).computation_class.get_precompiles())
-    taken: set[bytes] = set()
     for address in sorted(accounts):
         account = accounts[address]
-        if address in taken:
-            raise _invalid(f"account {checksummed(address)} has already been overridden by a precompile")
         if account.precompile_to is not None:
             _move(table, address, account.precompile_to, accounts)
-            taken.add(account.precompile_to)
         table.pop(address, None)
         _set_account(state, address, account)
     if table != type(state).computation_class.get_precompiles():

@@ -140,6 +140,7 @@ def test_a_height_names_the_same_block_from_everywhere(pretender: Pretender) -> 
         assert pretender.number(f"{head.number} BLOCKHASH", BlockOverride(number=number)) == 0
     assert pretender.number("0 BLOCKHASH", BlockOverride(number=1)) == first
     assert pretender.number("0 BLOCKHASH", BlockOverride(number=10**18)) == 0
+    assert pretender.number("0x0de0b6b3a763ffff BLOCKHASH", BlockOverride(number=10**18)) == 0
 
 
 def test_a_built_in_contract_moves(pretender: Pretender) -> None:
@@ -160,6 +161,13 @@ def test_code_takes_the_place_of_a_built_in_contract_even_of_a_closed_one(preten
 def test_a_closed_built_in_contract_stays_closed_wherever_it_moves(pretender: Pretender) -> None:
     moved = Overrides({min(CLOSED): AccountOverride(precompile_to=PLACE)})
     assert "PRECOMPILE_CLOSED" in str(pretender.refusal(moved))
+
+
+def test_a_contract_may_pretend_to_have_no_code(pretender: Pretender) -> None:
+    code = assembled(f"0x{pretender.stored.hex()} EXTCODESIZE {SHOWS}")
+    bare = Overrides({PLACE: AccountOverride(code=code), pretender.stored: AccountOverride(code=b"")})
+    assert int.from_bytes(pretender.call(PLACE, accounts(code=code))) > 0
+    assert int.from_bytes(pretender.call(PLACE, bare)) == 0
 
 
 def test_nothing_is_kept(pretender: Pretender) -> None:
