@@ -99,14 +99,14 @@ class Fuzzer:
         self._raw(session, json.dumps(request).encode())
 
     def _raw(self, session: requests.Session, body: bytes) -> None:
-        if self._judge(self._asked(session, body)):
-            self._found("internal error", reduced(body, lambda b: self._judge(self._asked(session, b))))
+        if self.is_bad(self._asked(session, body)):
+            self._found("internal error", reduced(body, lambda b: self.is_bad(self._asked(session, b))))
 
     def _asked(self, session: requests.Session, body: bytes) -> tuple[int, bytes]:
         answer = session.post(self._world.url, data=body, headers={"Content-Type": "application/json"}, timeout=TIMEOUT)
         return answer.status_code, answer.content
 
-    def _judge(self, answer: tuple[int, bytes], count: bool = True) -> bool:
+    def is_bad(self, answer: tuple[int, bytes]) -> bool:
         """Is this an answer that no request may get?"""
         status, content = answer
         if status >= 500 and status != 503:

@@ -14,14 +14,13 @@ import rlp
 from tests.node.scenes import assembled
 from tests.node.support import FOUNDER, SECOND, STRANGER, sign
 
-_WIDE = " ".join(["0xffffff", "0", "MSTORE8"])
 _MODEXP = "1024 0 MSTORE 1024 32 MSTORE 1024 64 MSTORE 0xff 96 MSTORE8 0xff 1121 MSTORE8 0xff 3167 MSTORE8"
 HEAVY = {
     "loop": "JUMPDEST 0 JUMP",
-    "memory": f"{_WIDE} JUMPDEST 0xffffff MLOAD POP 0x0008 JUMP",
+    "memory": "JUMPDEST 1 0x0fffff MSTORE 0 JUMP",
     "huge memory": "1 0xffffffffffffffff MSTORE",
     "deep calls": "32 0 0 0 0 ADDRESS GAS CALL",
-    "hashes": "JUMPDEST 100000 0 KECCAK256 POP 0 JUMP".replace("KECCAK256", "SHA3"),
+    "hashes": "JUMPDEST 100000 0 SHA3 POP 0 JUMP",
     "modexp": f"JUMPDEST {_MODEXP} 1024 3200 3168 0 5 GAS STATICCALL POP 0 JUMP",
     "creations": "JUMPDEST 0 0 0 CREATE POP 0 JUMP",
     "logs": "JUMPDEST 100000 0 LOG0 0 JUMP",
