@@ -197,14 +197,15 @@ class Client:
 
 @contextmanager
 def serving(folder: Path, born: Genesis | None = None, **settings: Any) -> Iterator[Server]:
-    """A real server in a thread, on a free port."""
+    """A real server in a thread, on a free port; `clock` among the settings is what it goes by."""
     settings.setdefault("sealing", Sealing(heartbeat=1.0))
+    clock = settings.pop("clock", None)
     config = Config(http="127.0.0.1:0", **settings)
     ready, failed = threading.Event(), list[Exception]()
     servers: list[tuple[Server, asyncio.AbstractEventLoop]] = []
 
     async def main() -> None:
-        server = Server(folder, config, born or genesis())
+        server = Server(folder, config, born or genesis(), clock)
         servers.append((server, asyncio.get_running_loop()))
         await server.run(lambda _: ready.set())
 
