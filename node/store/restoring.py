@@ -57,7 +57,7 @@ class RestoringStore:
                         txn.drop(table, delete=False)
                 txn.put(RESTORING, note, db=self._db["meta"])
         except lmdb.Error as error:
-            raise write_error(error) from error
+            raise write_error(error, self.path) from error
 
     def put(self, rows: Iterable[Row], note: bytes | None) -> None:
         """Write rows and how far it came, in one transaction; without a note the store is finished.
@@ -73,7 +73,7 @@ class RestoringStore:
                 else:
                     txn.put(RESTORING, note, db=self._db["meta"])
         except lmdb.Error as error:
-            raise write_error(error) from error
+            raise write_error(error, self.path) from error
         genesis = self._meta(b"genesis")
         if note is None and genesis is not None:
             write_mark(self.path, genesis)

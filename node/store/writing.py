@@ -3,6 +3,7 @@ nodes, header, body, receipts, indexes, extras and head are all there or none is
 
 import errno
 import os
+import resource
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -16,10 +17,22 @@ from node.errors import StoreError
 from node.receipts import Receipt, pack
 from node.store.generations import due, step
 from node.store.reading import StoreReader
-from node.store.schema import extra_key, fetch, number_key, open_writing, refuse_restoring, take_lock, write_mark
+from node.store.schema import (
+    DATA_FILE,
+    extra_key,
+    fetch,
+    number_key,
+    open_writing,
+    refuse_restoring,
+    take_lock,
+    write_mark,
+)
 
 Extras = Mapping[str, Mapping[bytes, bytes | None]]
 """Changes of what rules remember: table -> key -> new value, or None to forget it."""
+
+LITTLE_ROOM = 16 * 1024 * 1024
+"""Bytes; less than a large block may need at once."""
 
 
 class BlockStore(StoreReader, ABC):
@@ -85,7 +98,7 @@ class Store(BlockStore):
                 self._put_block(txn, header, transactions, receipts, nodes)
                 self._put_extras(txn, header.number, extras or {})
         except lmdb.Error as error:
-            raise write_error(error) from error
+            raise write_error(error, self.path) from error
         if header.number == 0:
             write_mark(self.path, header.hash)
 
@@ -103,7 +116,7 @@ class Store(BlockStore):
             with self._env.begin(write=True) as txn:
                 after = step(txn, self._db, self._pruning, head, lambda: elapsed() < end)
         except lmdb.Error as error:
-            raise write_error(error) from error
+            raise write_error(error, self.path) from error
         self._pruning = after
         return due(after, head, self.states_from, self._keep)
 
@@ -147,10 +160,17 @@ class Store(BlockStore):
             txn.put(number_key(number), rlp.encode(before), db=self._db["undo"])
 
 
-def write_error(error: lmdb.Error) -> StoreError:
-    """What a failed write means to the operator."""
+def write_error(error: lmdb.Error, path: Path) -> StoreError:
+    """What a failed write means to the operator. LMDB calls it an input/output error when a disk takes only a part."""
     if isinstance(error, lmdb.MapFullError):
         return StoreError("STORE_FULL", "the store has reached its size", "raise store.map_gib and start again")
-    if os.strerror(errno.ENOSPC) in str(error) or os.strerror(errno.EFBIG) in str(error):
+    if os.strerror(errno.ENOSPC) in str(error) or _room(path) < LITTLE_ROOM:
         return StoreError("DISK_FULL", f"the disk is full: {error}", "make room and start again; nothing is lost")
-    return StoreError("STORE_WRITE", f"the block cannot be written: {error}", "check the disk")
+    return StoreError("STORE_WRITE", f"the store cannot be written: {error}", "check the disk")
+
+
+def _room(path: Path) -> int:
+    """Bytes by which the data file may still grow."""
+    disk, (most, _) = os.statvfs(path), resource.getrlimit(resource.RLIMIT_FSIZE)
+    free = disk.f_bavail * disk.f_frsize
+    return free if most == resource.RLIM_INFINITY else min(free, most - (path / DATA_FILE).stat().st_size)

@@ -64,6 +64,11 @@ class Rewound(BlockStore):
             raise Damage(self._next, "nodes", f"0x{key.hex()} does not hold what its hash says")
         return value
 
+    @property
+    def states_from(self) -> int:
+        """It looks at no state that it was not given, so none is too old for it."""
+        return 0
+
     def extra(self, name: str, key: bytes) -> bytes | None:
         """What a rule remembered."""
         return self._extras.get(extra_key(name, key))
