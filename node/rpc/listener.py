@@ -5,6 +5,7 @@ import contextlib
 import logging
 import resource
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 
@@ -44,7 +45,7 @@ class Listener:
         await self._runner.setup()
         assert self._runner.server is not None
         seconds = self._config.front.header_seconds
-        secured = {} if self._tls is None else {
+        secured: dict[str, Any] = {} if self._tls is None else {
             "ssl": self._tls.context, "ssl_handshake_timeout": seconds, "ssl_shutdown_timeout": LEAVE_SECONDS,
         }  # fmt: skip
         try:

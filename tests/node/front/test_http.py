@@ -11,6 +11,8 @@ import aiohttp
 import pytest
 
 from node.config import FrontLimits, Limits
+from node.rpc.budget import Budget
+from node.rpc.subscriptions import Session
 from tests.node.front.support import ASK, Ported, exchange, ported
 
 JSON = {"Content-Type": "application/json"}
@@ -223,4 +225,44 @@ async def test_all_clients_together_have_one_budget(tmp_path: Path) -> None:
             """The guard may cut it off before it is read."""
         status, reply, _ = await post(at, request_of(20_000))
         assert status == 200
+        assert at.metric("tideprint_front_bytes") == 0
+
+
+async def test_sockets_share_the_budget() -> None:
+    """What waits for all WebSocket clients is bounded together, and given back when it is sent or dropped."""
+    budget, cut = Budget(1_000), list[str]()
+    first = Session(1, 900, lambda: cut.append("first"), budget)
+    second = Session(1, 900, lambda: cut.append("second"), budget)
+    first.send(b"x" * 600)
+    second.send(b"x" * 300)
+    assert budget.taken == 900
+    second.send(b"x" * 300)
+    assert cut == ["second"]
+    assert budget.taken == 600
+    assert await first.next() == b"x" * 600
+    assert budget.taken == 600
+    first.send(b"x" * 400)
+    assert await first.next() == b"x" * 400
+    assert budget.taken == 400
+    first.close()
+    assert (budget.taken, cut) == (0, ["second"])
+
+
+async def test_large_messages_of_a_socket_count_while_they_arrive(tmp_path: Path) -> None:
+    small = {"front": FrontLimits(memory_bytes=100_000), "limits": Limits(body_bytes=90_000, answer_bytes=10_000)}
+    async with ported(tmp_path, **small) as at, aiohttp.ClientSession() as http:
+        sockets = [await http.ws_connect(at.url) for _ in range(3)]
+        frame = b"\x01\xff" + (80_000).to_bytes(8, "big") + bytes(4) + b" " * 45_000
+        for socket in sockets:
+            transport = socket._response.connection.transport
+            transport.write(frame)
+        async with asyncio.timeout(5):
+            while at.metric("tideprint_websocket_sessions") == 3:
+                await asyncio.sleep(0.02)
+        assert at.metric("tideprint_front_bytes") <= 100_000
+        for socket in sockets:
+            socket._response.close()
+        async with asyncio.timeout(5):
+            while at.metric("tideprint_connections"):
+                await asyncio.sleep(0.02)
         assert at.metric("tideprint_front_bytes") == 0
