@@ -86,8 +86,9 @@ def execute(view: State, request: CallRequest, gas: int) -> ComputationAPI:
     try:
         if request.sender is None and state.get_balance(sender) < request.value:
             state.set_balance(sender, request.value)
-        _lend_fees(view, request, sender, gas)
-        return state.apply_transaction(Payload(request, sender, state.get_nonce(sender), gas, view.environment.fork))
+        settled = _settled(view, request)
+        _lend_fees(view, settled, sender, gas)
+        return state.apply_transaction(Payload(settled, sender, state.get_nonce(sender), gas, view.environment.fork))
     except (ValidationError, InsufficientFunds) as error:
         raise CallFailed("INSUFFICIENT_FUNDS", f"insufficient funds for transfer: {error}") from error
     except EVMMissingData as error:
@@ -110,10 +111,19 @@ def _least(view: State, request: CallRequest) -> int:
     )
 
 
+def _settled(view: State, request: CallRequest) -> CallRequest:
+    """The call with the fees that it really pays, in place of its caps."""
+    if not request.max_fee and not request.blob_hashes:
+        return request
+    base_fee = view.environment.base_fee
+    price = min(request.max_fee, base_fee + request.max_priority_fee)
+    blob_fee = int(getattr(view.state, "blob_base_fee", 0)) if request.blob_hashes else 0
+    return replace(request, max_fee=price, max_priority_fee=price - base_fee, max_blob_fee=blob_fee)
+
+
 def _lend_fees(view: State, request: CallRequest, sender: bytes, gas: int) -> None:
-    """Give the sender what the fees will take, so that they are charged to nobody."""
-    blob_gas = GAS_PER_BLOB * len(request.blob_hashes)
-    fees = gas * request.max_fee + blob_gas * request.max_blob_fee
+    """Give the sender exactly what the fees will take, so that they are charged to nobody."""
+    fees = gas * request.max_fee + GAS_PER_BLOB * len(request.blob_hashes) * request.max_blob_fee
     if fees:
         view.state.set_balance(sender, view.state.get_balance(sender) + fees)
 

@@ -73,7 +73,7 @@ def read_blocks(path: Path) -> Iterator[bytes]:
             _, _, end = consume_item(raw, at)
             yield raw[at:end]
             at = end
-    except (OSError, RLPException) as error:
+    except (OSError, RLPException, IndexError) as error:
         raise ConfigError(
             "FOREIGN_CHAIN_INVALID", f"{path} holds no chain: {error}", "give a file of blocks in RLP"
         ) from error
