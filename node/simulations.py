@@ -23,9 +23,11 @@ SECONDS_BETWEEN = 12
 
 @dataclass(frozen=True, slots=True)
 class SimulationLimits:
-    """For all blocks of one request together: calls, gas, bytes that calls return or log, and seconds of work."""
+    """For all blocks of one request together: calls, accounts and slots pretended, gas, bytes that calls return or log,
+    and seconds of work."""
 
     calls: int = 10_000
+    pretended: int = 4_000
     gas: int = 50_000_000
     output_bytes: int = 8 * 1024 * 1024
     seconds: float = 5.0
@@ -51,6 +53,11 @@ class BlockPlan:
     block: BlockOverride = field(default_factory=BlockOverride)
     accounts: Mapping[bytes, AccountOverride] = field(default_factory=dict)
     calls: tuple[SimulatedCall, ...] = ()
+
+    @property
+    def pretended(self) -> int:
+        """Accounts and slots that are not what they are."""
+        return sum(1 + len(one.state or ()) + len(one.state_diff or ()) for one in self.accounts.values())
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,8 @@ def simulate(
     """
     if sum(len(plan.calls) for plan in simulation.blocks) > limits.calls:
         raise CallFailed("SIMULATION_LIMIT", f"more than {limits.calls} calls", "simulate less at once")
+    if sum(plan.pretended for plan in simulation.blocks) > limits.pretended:
+        raise CallFailed("SIMULATION_LIMIT", f"more than {limits.pretended} accounts and slots are overridden")
     plans = list(filled(simulation.blocks, base.number, base.time))
     try:
         return _blocks(rules, base, ancestors, nodes, plans, simulation, Spending.of(limits, clock))

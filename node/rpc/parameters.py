@@ -16,7 +16,6 @@ MOST_PERCENTILES = 100
 MOST_SLOTS = 1_024
 TAGS = {"latest", "pending", "safe", "finalized", "earliest"}
 _QUANTITY = re.compile(r"0x(0|[1-9a-fA-F][0-9a-fA-F]{0,63})")
-_DATA = re.compile(r"0x([0-9a-fA-F]{2})*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +53,15 @@ def quantity(value: object) -> int:
 
 def data(value: object) -> bytes:
     """0x-prefixed bytes."""
-    if not isinstance(value, str) or not _DATA.fullmatch(value):
+    if not isinstance(value, str) or not value.startswith("0x"):
         raise _Wrong(f"hex data expected, got {_short(value)}")
-    return bytes.fromhex(value[2:])
+    try:
+        parsed = bytes.fromhex(value[2:])
+    except ValueError as error:
+        raise _Wrong(f"hex data expected, got {_short(value)}") from error
+    if 2 + 2 * len(parsed) != len(value):
+        raise _Wrong(f"hex data expected, got {_short(value)}")
+    return parsed
 
 
 def sized(length: int) -> Callable[[object], bytes]:
@@ -269,7 +274,7 @@ def _authorizations(value: object) -> tuple[Authorization, ...]:
 
 
 def _short(value: object) -> str:
-    shown = repr(value)
+    shown = repr(value[:80] if isinstance(value, str) else value)
     return shown if len(shown) <= 80 else shown[:77] + "..."
 
 

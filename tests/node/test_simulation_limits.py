@@ -29,14 +29,17 @@ class Limited:
 
     chain: Chain
 
+    @property
+    def reader(self) -> Reader:
+        return Reader(self.chain.application, self.chain.store, PyEvm())
+
     def run(self, code: str | bytes, calls: int = 1, blocks: int = 1, **limits: float) -> list[SimulatedBlock]:
         plan = BlockPlan(
             accounts={PLACE: AccountOverride(code=assembled(code) if isinstance(code, str) else code)},
             calls=(SimulatedCall(CallRequest(None, PLACE, 0, b"")),) * calls,
         )
-        reader = Reader(self.chain.application, self.chain.store, PyEvm())
         allowed = replace(SIMULATION_LIMITS, **limits)  # type: ignore[arg-type]
-        return reader.simulate(self.chain.application.head, Simulation((plan,) * blocks), allowed)
+        return self.reader.simulate(self.chain.application.head, Simulation((plan,) * blocks), allowed)
 
     def refusal(self, code: str | bytes, calls: int = 1, blocks: int = 1, **limits: float) -> str:
         with pytest.raises(CallFailed) as refused:
@@ -53,6 +56,15 @@ def limited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Limited]:
 def test_calls_of_all_blocks_are_counted_before_anything_runs(limited: Limited) -> None:
     assert len(limited.run("STOP", calls=2, blocks=3)) == 3
     assert limited.refusal(LOOPS, calls=5_000, blocks=3) == "SIMULATION_LIMIT"
+
+
+def test_what_is_pretended_is_counted_before_anything_is_written(limited: Limited) -> None:
+    accounts = {bytes([number]) * 20: AccountOverride(state_diff={0: 1, 1: 2}) for number in range(1, 6)}
+    head, reader = limited.chain.application.head, limited.reader
+    plans = Simulation((BlockPlan(accounts=accounts), BlockPlan(accounts=accounts)))
+    assert len(reader.simulate(head, plans, replace(SIMULATION_LIMITS, pretended=30))) == 2
+    with pytest.raises(CallFailed, match="more than 29 accounts and slots"):
+        reader.simulate(head, plans, replace(SIMULATION_LIMITS, pretended=29))
 
 
 def test_gas_of_all_blocks_together_is_bounded(limited: Limited) -> None:
@@ -106,5 +118,4 @@ def test_empty_blocks_count_as_work_too(limited: Limited) -> None:
 def test_all_blocks_that_may_be_asked_for_are_answered_in_time(limited: Limited) -> None:
     head = limited.chain.application.head
     far = Simulation((BlockPlan(BlockOverride(number=head.number + 256)),))
-    reader = Reader(limited.chain.application, limited.chain.store, PyEvm())
-    assert len(reader.simulate(head, far)) == 256
+    assert len(limited.reader.simulate(head, far)) == 256
