@@ -97,7 +97,7 @@ def test_every_version_has_its_line() -> None:
     assert max(HEADS) == RULES
 
 
-def test_software_of_other_rules_refuses_the_chain(tmp_path: Path) -> None:
+def test_software_of_other_rules_refuses_the_chain() -> None:
     for version in (RULES - 1, RULES + 1):
         with pytest.raises(ConfigError, match="RULES_MISMATCH"):
             Genesis((raw(FOUNDER),), START, rules=version)
