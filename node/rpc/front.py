@@ -88,6 +88,9 @@ class Front:
             log.warning("access refused: %s", refused.code)
             message = f"Unauthorized: {refused.message}" + (f" ({refused.hint})" if refused.hint else "")
             return self._refusal(request, 401, RpcError(Code.UNAUTHORIZED, message, {"code": refused.code}))
+        except (web.RequestPayloadError, ConnectionError):
+            """The client went away, or sent a body that is no HTTP: nobody is there to be told much."""
+            return web.Response(status=400, text="the body is broken\n")
         finally:
             guard.ended()
 

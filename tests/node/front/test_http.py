@@ -266,3 +266,26 @@ async def test_large_messages_of_a_socket_count_while_they_arrive(tmp_path: Path
             while at.metric("tideprint_connections"):
                 await asyncio.sleep(0.02)
         assert at.metric("tideprint_front_bytes") == 0
+
+
+@pytest.mark.parametrize(
+    ("rest", "quiet"),
+    [(b"Content-Length: 90\r\n\r\n{", True), (b"Transfer-Encoding: chunked\r\n\r\nzz\r\n{}", False)],
+)
+async def test_clients_that_go_away_or_talk_nonsense(
+    tmp_path: Path, rest: bytes, quiet: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing is kept; who goes away leaves no traceback. What is no HTTP is logged by the HTTP library."""
+    async with ported(tmp_path) as at:
+        for _ in range(3):
+            _, writer = await asyncio.open_connection(*at.address)
+            writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n" + rest)
+            await writer.drain()
+            await asyncio.sleep(0.05)
+            writer.transport.abort()
+        async with asyncio.timeout(5):
+            while at.metric("tideprint_connections"):
+                await asyncio.sleep(0.02)
+        assert at.metric("tideprint_front_bytes") == 0
+        assert not (quiet and "Traceback" in caplog.text)
+        assert "node/rpc" not in caplog.text
