@@ -43,8 +43,7 @@ def verify(data: Path, first: int | None, last: int | None, as_json: bool) -> No
     try:
         reader = StoreReader(data / STORE_FOLDER)
         try:
-            head = reader.head()
-            top = head.number if head is not None else 0
+            top = max(reader.height, 0)
             start = max(top - last + 1, reader.blocks_from) if last is not None else first
             with counting("blocks", top, quiet=as_json) as heard:
                 report = verified(reader, load_genesis(data / GENESIS_FILE), PyEvm(), start, heard)

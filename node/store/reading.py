@@ -1,8 +1,9 @@
 """Reading a store, from any thread, in the writer's process or in another one: every read sees the last commit."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
+from typing import TypeVar
 
 import lmdb
 import rlp
@@ -12,6 +13,8 @@ from node.errors import StoreError
 from node.receipts import Receipt, unpack
 from node.store.generations import GENERATIONS, RECORD, Pruning
 from node.store.schema import Tables, extra_key, fetch, number_key, open_reading
+
+T = TypeVar("T")
 
 
 class StoreReader:
@@ -105,12 +108,18 @@ class StoreReader:
         with self._begin() as txn:
             number = fetch(txn, b"head", self._db["meta"])
             raw = None if number is None else fetch(txn, number, self._db["headers"])
-        return None if raw is None else Header.decode(raw)
+        return None if raw is None else _decoded("headers", Header.decode, raw)
+
+    @property
+    def height(self) -> int:
+        """The height of the last committed block; -1 before block 0."""
+        raw = self._get("meta", b"head")
+        return -1 if raw is None else int.from_bytes(raw, "big")
 
     def header(self, number: int) -> Header | None:
         """The header at a height. Raises StoreError HISTORY_PRUNED for one from before the snapshot."""
         raw = self._block_part("headers", number) if number >= 0 else None
-        return None if raw is None else Header.decode(raw)
+        return None if raw is None else _decoded("headers", Header.decode, raw)
 
     def _block_part(self, table: str, number: int) -> bytes | None:
         raw = self._get(table, number_key(number))
@@ -126,12 +135,12 @@ class StoreReader:
     def body(self, number: int) -> tuple[bytes, ...]:
         """The raw transactions of a block. Raises StoreError HISTORY_PRUNED."""
         raw = self._block_part("bodies", number)
-        return () if raw is None else tuple(rlp.decode(raw))
+        return () if raw is None else tuple(_decoded("bodies", rlp.decode, raw))
 
     def receipts(self, number: int) -> tuple[Receipt, ...]:
         """The receipts of a block, in the order of its transactions. Raises StoreError HISTORY_PRUNED."""
         raw = self._block_part("receipts", number)
-        return () if raw is None else unpack(raw)
+        return () if raw is None else _decoded("receipts", unpack, raw)
 
     def location(self, transaction_hash: bytes) -> tuple[int, int] | None:
         """(height, index) of a transaction."""
@@ -216,6 +225,13 @@ class _Pinned(StoreReader):
 
     def close(self) -> None:
         """Nothing: what it reads belongs to another."""
+
+
+def _decoded(table: str, decode: Callable[[bytes], T], raw: bytes) -> T:
+    try:
+        return decode(raw)
+    except (rlp.DecodingError, ValueError, TypeError, IndexError) as error:
+        raise StoreError("STORE_DAMAGED", f"an entry of {table} cannot be read", "run `node verify`") from error
 
 
 def state_pruned(oldest: int) -> StoreError:

@@ -67,11 +67,10 @@ class _Verification:
         first: int | None,
         heard: Callable[[int], None],
     ) -> None:
-        head = reader.head()
-        if head is None:
+        if reader.height < 0:
             raise _headless(reader)
         self._reader, self._genesis, self._executor, self._heard = reader, genesis, executor, heard
-        self._head, self._asked = head, first
+        self._top, self._asked = reader.height, first
         self.kept = reader.states_from
         self._scratch: Scratch | None = None
         self._application: Application | None = None
@@ -86,7 +85,7 @@ class _Verification:
         replay_from = self._first_executed(first)
         parent = self._before(first)
         rewound: Rewound | None = None
-        for number in range(first, self._head.number + 1):
+        for number in range(first, self._top + 1):
             header = check_block(self._reader, number, parent)
             if number == replay_from:
                 rewound = self._rewound(parent)
@@ -95,17 +94,15 @@ class _Verification:
                 self._replay(rewound, header)
             parent = header
             self._heard(number)
-        self._check_rest(first, rewound)
-        return Report(
-            first, self._head.number, self._head.number - first + 1, self._executed, self._transactions, self._nodes
-        )
+        self._check_rest(first, parent, rewound)
+        return Report(first, self._top, self._top - first + 1, self._executed, self._transactions, self._nodes)
 
     def _first_block(self) -> int:
         lowest = self._reader.blocks_from
         if self._asked is None:
             return lowest
-        if not 0 <= self._asked <= self._head.number:
-            raise StoreError("BLOCK_UNKNOWN", f"there is no block {self._asked}", f"the head is {self._head.number}")
+        if not 0 <= self._asked <= self._top:
+            raise StoreError("BLOCK_UNKNOWN", f"there is no block {self._asked}", f"the head is {self._top}")
         if self._asked < lowest:
             raise StoreError("HISTORY_PRUNED", f"blocks begin at {lowest} here", f"verify from {lowest} on")
         return self._asked
@@ -190,16 +187,16 @@ class _Verification:
             application.finalize_block(proposal)
         application.commit()
 
-    def _check_rest(self, first: int, rewound: Rewound | None) -> None:
-        reader, last = self._reader, self._head.number
-        if rewound is None:
-            check_state(reader, self._head, self._count_node)
-        elif rewound.extras != reader.extras_at(last):
+    def _check_rest(self, first: int, head: Header | None, rewound: Rewound | None) -> None:
+        reader, last = self._reader, self._top
+        if rewound is None and head is not None:
+            check_state(reader, head, self._count_node)
+        elif rewound is not None and rewound.extras != reader.extras_at(last):
             raise Damage(None, "extras", "not what the blocks give")
         if first != reader.blocks_from:
             return
         check_all_nodes(reader, self._count_node)
-        if reader.head() != self._head:
+        if reader.height != last:
             return
         headers = 1 + last - max(1, first - HEADERS + 1) + 1
         check_counts(
