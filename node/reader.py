@@ -206,6 +206,7 @@ class Reader:
         self._store.require_state(parent)
         first, last = (0, len(block.transactions)) if only is None else (only, only + 1)
         replay = Replay(
+            header.parent_hash,
             block.transactions[:first],
             block.transactions[first:last],
             sum(len(receipt.logs) for receipt in block.receipts[:first]),

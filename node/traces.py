@@ -46,8 +46,12 @@ TraceKind = StructLogs | CallTree | Prestate
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """Transactions of one block after its earlier ones; `first_log` is the block-wide index of their first log."""
+    """Transactions of one block after its earlier ones, upon the block with the hash `parent`.
 
+    `first_log` is the block-wide index of their first log.
+    """
+
+    parent: bytes
     before: Sequence[Transaction]
     traced: Sequence[Transaction]
     first_log: int = 0

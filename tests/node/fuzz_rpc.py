@@ -8,6 +8,7 @@ wrote a traceback. A request that made it answer so is cut down to the least tha
 import argparse
 import contextlib
 import json
+import logging
 import sys
 import tempfile
 import time
@@ -206,6 +207,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=600)
     parser.add_argument("--seed", type=int, default=1)
     chosen = parser.parse_args(arguments)
+    logging.getLogger("websockets").setLevel(logging.CRITICAL)
     with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
         world = World(Path(folder))
         watch, fuzzer = Watch(world), Fuzzer(world, chosen.seed)

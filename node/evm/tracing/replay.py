@@ -10,6 +10,7 @@ from node.evm import calls
 from node.evm.block import Run
 from node.evm.machine import gas_used_by
 from node.evm.state import State
+from node.evm.system_calls import before_transactions
 from node.evm.tracing.budget import Budget
 from node.evm.tracing.call_tree import CallTracer
 from node.evm.tracing.hook import Watch, unwatch, watch
@@ -30,6 +31,8 @@ def trace(
 ) -> list[Any]:
     """A result for each traced transaction; `root` is the state before the block. Raises TraceLimit, CallFailed."""
     run, budget, first_log = Run(environment, root, nodes), Budget(limits), replay.first_log
+    if not environment.native:
+        before_transactions(run, replay.parent)
     for tx in replay.before:
         _apply(run, tx)
         budget.look()
