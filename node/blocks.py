@@ -12,6 +12,7 @@ from trie import HexaryTrie
 from trie.exceptions import MissingTrieNode
 
 from node.overlay import ReadNode
+from node.trie import ordered_root as ordered_root
 
 ZERO_HASH = bytes(32)
 ZERO_ADDRESS = bytes(20)
@@ -133,17 +134,6 @@ class Withdrawal:
     def encode(self) -> bytes:
         """Its RLP, a leaf of the withdrawals root."""
         return rlp.encode([self.index, self.validator, self.address, self.amount])
-
-
-def ordered_root(items: Sequence[bytes]) -> bytes:
-    """The root of the trie that maps rlp(index) to each item: transactions, receipts."""
-    if not items:
-        return EMPTY_ROOT
-    nodes = HexaryTrie({})
-    with nodes.squash_changes() as batch:
-        for index, item in enumerate(items):
-            batch[rlp.encode(index)] = item
-    return bytes(nodes.root_hash)
 
 
 def ordered_items(root: bytes, read: ReadNode) -> Iterator[bytes]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from eth.abc import ComputationAPI
 from eth.db.backends.base import BaseAtomicDB
@@ -10,6 +10,9 @@ from eth.exceptions import VMError
 from eth.vm.forks.prague.computation import PragueComputation
 from eth.vm.forks.prague.state import PragueState
 
+from node.evm.accounts import Accounts
+from node.evm.interpreter import run
+from node.evm.transient import Transient
 from node.forks import Fork
 from node.overlay import Overlay
 from node.precompiles import CLOSED
@@ -24,6 +27,7 @@ class Database(BaseAtomicDB):
 
     def __init__(self, overlay: Overlay) -> None:
         self._overlay = overlay
+        self.find = overlay.get
 
     def __getitem__(self, key: bytes) -> bytes:
         value = self._overlay.get(key)
@@ -45,6 +49,9 @@ class Database(BaseAtomicDB):
         yield self
 
 
+_PLAIN_METER = PragueComputation._configure_gas_meter
+
+
 def _closed(computation: ComputationAPI) -> ComputationAPI:
     raise VMError("PRECOMPILE_CLOSED: this built-in contract is closed on this chain")
 
@@ -54,9 +61,37 @@ class _Computation(PragueComputation):
 
     _precompiles: ClassVar = {**PragueComputation.get_precompiles(), **dict.fromkeys(CLOSED, _closed)}
 
+    @classmethod
+    def apply_computation(
+        cls, state: Any, message: Any, transaction_context: Any, parent_computation: Any = None
+    ) -> ComputationAPI:
+        """As in py-evm, with our loop, unless instructions or the gas meter are watched."""
+        if cls.opcodes is not PragueComputation.opcodes or cls._configure_gas_meter is not _PLAIN_METER:
+            return super().apply_computation(state, message, transaction_context, parent_computation)
+        with cls(state, message, transaction_context) as computation:
+            if computation.is_origin_computation:
+                computation.contracts_created = []
+                if message.is_create:
+                    cls.consume_initcode_gas_cost(computation)
+            if parent_computation is not None:
+                computation.contracts_created = parent_computation.contracts_created
+            if message.is_create:
+                computation.contracts_created.append(message.storage_address)
+            precompile = computation.precompiles.get(message.code_address)
+            if precompile is None:
+                run(computation)
+            elif not message.is_delegation:
+                precompile(computation)
+        return computation
+
 
 class EvmState(PragueState):
     computation_class = _Computation
+    account_db_class = Accounts
+    _transient_storage_class = Transient
+
+    def set_system_contracts(self) -> None:
+        """Py-evm sets the code of two system contracts where it is that code already: two reads, and no change."""
 
 
 def gas_used_by(gas: int, computation: ComputationAPI, data: bytes, fork: Fork = Fork.PRAGUE) -> int:

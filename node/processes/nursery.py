@@ -18,6 +18,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -92,6 +93,13 @@ def die_with(parent: int) -> None:
         os._exit(1)
 
 
+def _see_off() -> None:
+    """Wait a moment for the workers: their own sockets are closed too, and the sealer has a store to close."""
+    until = time.monotonic() + PATIENCE / 2
+    while _reap() and time.monotonic() < until:
+        time.sleep(0.01)
+
+
 def main(descriptor: int, parent: int) -> None:
     """Fork until the control socket closes."""
     die_with(parent)
@@ -102,9 +110,9 @@ def main(descriptor: int, parent: int) -> None:
     gc.freeze()
     while True:
         kind, descriptors, _, _ = socket.recv_fds(control, 32, 1)
-        if not kind:
-            return
         _reap()
+        if not kind:
+            return _see_off()
         own = os.getpid()
         pid = os.fork()
         if pid == 0:
@@ -120,13 +128,14 @@ def _load() -> None:
     import node.processes.sealing  # noqa: F401
 
 
-def _reap() -> None:
-    """Forget workers that have ended. Until then their numbers are not given to others."""
+def _reap() -> bool:
+    """Forget workers that have ended; until then their numbers are not given to others. Are there any left?"""
     try:
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass
     except ChildProcessError:
-        return
+        return False
+    return True
 
 
 def _run(kind: bytes, descriptor: int) -> NoReturn:
