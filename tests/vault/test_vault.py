@@ -9,7 +9,7 @@ import pytest
 from protocol.errors import Refusal, RefusalCode
 from protocol.quantities import Day, SubjectId
 from tests.vault.support import TODAY, Crash, options, seal_days
-from vault import Cause, RecordId, Vault, VaultError, VaultOptions, roots
+from vault import Cause, RecordId, Vault, VaultError, VaultOptions
 from vault import vault as module
 from vault.errors import RootRefused, StoreDamaged, StoreUnavailable
 from vault.forgetting import take_copy
@@ -109,7 +109,9 @@ def test_a_directory_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_place_that_keeps_remnants_needs_a_yes(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(roots, "examine", lambda _: Finding("overlay", "rw", True, "hides where its bytes lie"))
+    monkeypatch.setattr(
+        "vault.roots.file.examine", lambda _: Finding("overlay", "rw", True, "hides where its bytes lie")
+    )
     with pytest.raises(RootRefused, match="ROOT_REMNANTS"):
         Vault.create(home, VaultOptions())
     assert not home.exists()

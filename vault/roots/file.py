@@ -1,73 +1,18 @@
-"""Root slots: the 32 secret bytes under which all keys hang, and the only bytes that must really be overwritten.
-
-    file: two slots of one sector, 4 KiB apart; each
-    magic "TPR1" (4) ‖ epoch u64 ‖ vault id (16) ‖ secret (32) ‖ CRC-32 u32, big-endian; zeros when empty
+"""A root slot in a file of two sectors (`vault.roots.layout`).
 
 A slot is overwritten in place with O_DSYNC, never by writing a new file and renaming, which would leave every old
 secret on the disk. Never copy this file, and keep it out of every backup and snapshot: a copy undoes later erasures.
 """
 
-import hmac
 import os
 import stat
-import struct
 import zlib
 from pathlib import Path
-from typing import Protocol
 
 from vault.errors import RootRefused, StoreDamaged, StoreUnavailable
 from vault.remnants import Finding, examine
-
-MAGIC = b"TPR1"
-SECRET_SIZE = 32
-VAULT_ID_SIZE = 16
-SLOT_DISTANCE = 4096
-BODY = struct.Struct(">4sQ16s32s")
-CHECKSUM = struct.Struct(">I")
-SLOT_SIZE = BODY.size + CHECKSUM.size
-EMPTY = bytes(SLOT_SIZE)
-
-
-class RootSlot(Protocol):
-    """Holds the root secrets of at most two epochs. The secret itself may never leave it (a token keeps it inside)."""
-
-    def epochs(self) -> tuple[int, ...]:
-        """The epochs whose secret is held, ascending."""
-
-    def owner(self) -> bytes:
-        """The id of the vault it serves, 16 bytes; empty while no secret is held."""
-
-    def root_key(self, epoch: int) -> bytes:
-        """HMAC-SHA256(secret, "vkt1 root" ‖ vault id ‖ epoch u64): the root node's key. Raises `ROOT_EPOCH_GONE`."""
-
-    def prepare(self, epoch: int, vault_id: bytes, secret: bytes) -> None:
-        """Hold a further secret, durably; one left over for the same epoch is overwritten."""
-
-    def destroy(self, epoch: int) -> None:
-        """Overwrite the secret of an epoch, durably; nothing happens if it is gone."""
-
-    def clear_torn(self) -> None:
-        """Overwrite what an interrupted write left and no longer reads as a secret."""
-
-    def close(self) -> None:
-        """Release the device."""
-
-
-def root_key(secret: bytes, vault_id: bytes, epoch: int) -> bytes:
-    """The key of the root node under a root secret (32 bytes)."""
-    return hmac.digest(secret, b"vkt1 root" + vault_id + struct.pack(">Q", epoch), "sha256")
-
-
-def read_slots(content: bytes) -> dict[int, tuple[int, bytes, bytes]]:
-    """Epoch -> (slot number, vault id, secret) of what reads whole in the bytes of a root slot file."""
-    found = {}
-    for number in (0, 1):
-        raw = content[number * SLOT_DISTANCE :][:SLOT_SIZE]
-        if len(raw) == SLOT_SIZE and raw.startswith(MAGIC):
-            _, epoch, vault_id, secret = BODY.unpack_from(raw)
-            if CHECKSUM.pack(zlib.crc32(raw[: BODY.size])) == raw[BODY.size :]:
-                found[epoch] = (number, vault_id, secret)
-    return found
+from vault.roots.layout import BODY, CHECKSUM, EMPTY, MAGIC, SLOT_DISTANCE, SLOT_SIZE, read_slots
+from vault.roots.slot import root_key
 
 
 class FileRootSlot:

@@ -3,10 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from vault import roots
 from vault.errors import RootRefused, StoreDamaged, StoreUnavailable
 from vault.remnants import Finding
-from vault.roots import SLOT_DISTANCE, FileRootSlot, root_key
+from vault.roots import SLOT_DISTANCE, FileRootSlot, file, root_key
 
 VAULT_ID = b"v" * 16
 FIRST, SECOND = b"1" * 32, b"2" * 32
@@ -90,7 +89,7 @@ def test_a_torn_write_is_no_secret_and_can_be_cleared(path: Path) -> None:
 
 
 def test_places_that_keep_remnants_are_refused_unless_accepted(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(roots, "examine", lambda _: Finding("zfs", "rw", True, "keeps snapshots"))
+    monkeypatch.setattr(file, "examine", lambda _: Finding("zfs", "rw", True, "keeps snapshots"))
     with pytest.raises(RootRefused, match="ROOT_REMNANTS: zfs"):
         FileRootSlot(path, create=True)
     assert not path.exists()
@@ -134,7 +133,7 @@ def test_a_link_is_not_followed(path: Path, tmp_path: Path) -> None:
 
 
 def test_a_slot_cannot_be_made_in_no_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(roots, "examine", lambda _: Finding("tmpfs", "rw", False, ""))
+    monkeypatch.setattr(file, "examine", lambda _: Finding("tmpfs", "rw", False, ""))
     with pytest.raises(StoreUnavailable, match="ROOT_READ_ONLY"):
         new(tmp_path / "none" / "root.slot")
 
