@@ -1,6 +1,7 @@
 """The node against all cases of execution-apis, through the command line and HTTP, on their own chain."""
 
 import json
+import logging
 import subprocess
 import sys
 import tomllib
@@ -14,6 +15,7 @@ from tests.node.rpc_compat.cases import FOLDER, Case, compare, read_cases, run
 
 HEAD = json.loads((FOLDER / "headfcu.json").read_text())["params"][0]["headBlockHash"]
 MISSES = tomllib.loads((Path(__file__).parent / "misses.toml").read_text())
+log = logging.getLogger(__name__)
 LEAST = 200
 """Of 213."""
 
@@ -38,13 +40,13 @@ def url() -> Iterator[str]:
 
 
 def test_all_cases_pass_but_the_named_ones(url: str) -> None:
-    """Prints passed and all cases by method: `pytest -rP` shows it."""
+    """Logs passed and all cases by method: `pytest -rP` shows it."""
     cases = read_cases()
     problems = {(case.method, case.name): run(url, case) for case in cases}
     failed = {key: problem for key, problem in problems.items() if problem}
     named = {(method, name) for method, group in MISSES.items() for name in group}
     report = _by_method(cases, failed)
-    print(report)
+    log.info("cases passed, by method:\n%s", report)
     details = "\n".join(f"{method}/{name}: {problem}" for (method, name), problem in failed.items())
     assert failed.keys() == named, f"{report}\n{details}"
     assert len(cases) == 213
