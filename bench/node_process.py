@@ -19,9 +19,33 @@ class NodeProcess:
     pid: int
 
     def processor_seconds(self) -> float:
-        """Seconds of processor time used so far (Linux)."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        """Seconds of processor time that it and the processes it started have used so far (Linux)."""
+        return sum(_ticks(pid) for pid in family(self.pid)) / os.sysconf("SC_CLK_TCK")
+
+
+def family(root: int) -> list[int]:
+    """A process and its descendants (Linux)."""
+    parents = {pid: int(_fields(pid)[1]) for pid in _processes()}
+    found = [root]
+    for pid in found:
+        found += [child for child, parent in parents.items() if parent == pid]
+    return found
+
+
+def _processes() -> list[int]:
+    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal()]
+
+
+def _fields(pid: int) -> list[str]:
+    """What /proc/<pid>/stat says after the name; a process that has just ended has used nothing."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return ["0"] * 16
+
+
+def _ticks(pid: int) -> int:
+    return sum(map(int, _fields(pid)[11:15]))
 
 
 @contextmanager

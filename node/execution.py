@@ -84,8 +84,13 @@ class StateView(Protocol):
 
     def storage(self, address: bytes, slot: int) -> int: ...
 
-    def static_call(self, to: bytes, data: bytes, gas: int) -> bytes | None:
-        """What `to` answers without changing anything, or None if it fails."""
+    def fingerprint(self, address: bytes) -> bytes:
+        """Changes with the code and the storage of an account, as of the state's root."""
+        ...
+
+    def static_call(self, to: bytes, data: bytes, gas: int) -> tuple[bytes | None, bool]:
+        """What `to` answers without changing anything, or None if it fails; and whether that follows from its code and
+        storage alone, with nothing asked of the block, of gas or of other accounts."""
         ...
 
 

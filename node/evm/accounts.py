@@ -155,6 +155,11 @@ class Accounts(AccountDatabaseAPI):
         nonce, balance, root, _ = self._get(address) or ABSENT
         self._set(address, (nonce, balance, root, EMPTY_CODE))
 
+    def fingerprint(self, address: bytes) -> bytes:
+        """Changes with code and storage, as of the root."""
+        _, _, root, code = self._get(address) or ABSENT
+        return root + code
+
     def account_has_code_or_nonce(self, address: bytes) -> bool:
         nonce, _, _, code = self._get(address) or ABSENT
         return nonce != 0 or code != EMPTY_CODE

@@ -20,6 +20,10 @@ STACK_LIMIT = 1024
 COLD_SLOAD, WARM_SLOAD = 2_100, 100
 """EIP-2929."""
 JUMPDEST, PUSH0, PUSH32, SELFDESTRUCT = 0x5B, 0x5F, 0x7F, 0xFF
+WIDER = frozenset(
+    {0x31, 0x32, 0x3A, 0x3B, 0x3C, 0x3F, *range(0x40, 0x4B), 0x5A, 0x5C, 0x5D, *range(0xF0, 0x100)} - {0xF3, 0xFD, 0xFE}
+)
+"""Instructions that ask for a balance, another account, the block, the transaction, or how much gas is left."""
 Program = tuple[bytes, dict[int, tuple[int, int]], frozenset[int]]
 
 
@@ -233,6 +237,8 @@ def run(computation: Any) -> None:
 def _call(opcodes: Any, op: int, computation: Any) -> None:
     """One of py-evm's own instructions."""
     instruction = opcodes.get(op)
+    if op in WIDER:
+        computation.state.wider = True
     if op == SELFDESTRUCT:
         instruction = getattr(instruction, "__wrapped__", instruction)  # around it is only a warning to programmers
     try:

@@ -88,6 +88,8 @@ class _Computation(PragueComputation):
 class EvmState(PragueState):
     computation_class = _Computation
     account_db_class = Accounts
+    wider = False
+    """Has an instruction asked for more than the code and storage of the account it runs for? Reset by who asks."""
     _transient_storage_class = Transient
 
     def set_system_contracts(self) -> None:

@@ -44,8 +44,14 @@ class State:
     def storage(self, address: bytes, slot: int) -> int:
         return int(self.state.get_storage(address, slot))
 
-    def static_call(self, to: bytes, data: bytes, gas: int) -> bytes | None:
+    def fingerprint(self, address: bytes) -> bytes:
+        return bytes(self.state._account_db.fingerprint(address))
+
+    def static_call(self, to: bytes, data: bytes, gas: int) -> tuple[bytes | None, bool]:
+        """Each begins with nothing warm, so that an answer does not depend on what was asked before."""
         state = self.state
+        state.lock_changes()
+        state.wider = False
         message = Message(
             gas=gas, to=to, sender=ZERO_ADDRESS, value=0, data=data, code=state.get_code(to), is_static=True
         )
@@ -53,4 +59,4 @@ class State:
         snapshot = state.snapshot()
         computation = state.computation_class.apply_message(state, message, context)
         state.revert(snapshot)
-        return None if computation.is_error else bytes(computation.output)
+        return None if computation.is_error else bytes(computation.output), not state.wider

@@ -22,18 +22,21 @@ MAY_SEND = keccak(b"may_send(address,address)")[:4]
 OPEN_ALLOWANCE = keccak(b"open_allowance()")[:4]
 NOWHERE = bytes(20)
 """No contract will ever be here, and the Council opens it to nobody: who may send here may send anywhere."""
+MOST_ANSWERS = 50_000
 TRUE = (1).to_bytes(32, "big")
 
 
 class Permissions:
-    """Answers for one block or one head; remembers them until `forget`."""
+    """Answers for one block or one head, remembered until the Council's code has run or its account changed."""
 
     def __init__(self, genesis: Genesis, view: StateView, before: "Permissions | None" = None) -> None:
+        """`before` answered for an earlier block; its answers hold as long as the Council's code and storage do."""
         self._genesis = genesis
         self._view = view
-        self._answers: dict[tuple[bytes, bytes], bool] = {}
+        self._mark = view.fingerprint(genesis.council)
+        same = before is not None and before._mark == self._mark
+        self._answers: dict[bytes, bytes] = before._answers if before is not None and same else {}
         self._governed: bool | None = None
-        self._open_allowance: int | None = None
 
     @property
     def council(self) -> bytes:
@@ -49,8 +52,8 @@ class Permissions:
 
     def forget(self) -> None:
         """Drop what was remembered: the Council has run."""
-        self._answers.clear()
-        self._governed = self._open_allowance = None
+        self._answers, self._mark = {}, b""
+        self._governed = None
 
     def check(self, tx: Transaction) -> None:
         """Raises TransactionRefused: DEPLOY_FORBIDDEN, SEND_FORBIDDEN, COUNCIL_FIRST, GAS_OVER_OPEN_LIMIT.
@@ -117,19 +120,24 @@ class Permissions:
     @property
     def open_allowance(self) -> int:
         """Gas that an account without a role may use in a window; 0 where the Council does not clearly say."""
-        if self._open_allowance is None:
-            answer = self._ask(OPEN_ALLOWANCE)
-            self._open_allowance = 0 if answer is None or len(answer) != 32 else int.from_bytes(answer, "big")
-        return self._open_allowance
+        answer = self._ask(OPEN_ALLOWANCE)
+        return 0 if answer is None or len(answer) != 32 else int.from_bytes(answer, "big")
 
     def _allowed(self, selector: bytes, *addresses: bytes) -> bool:
         if not self.governed:
             return addresses[0] in self._genesis.founders
-        key = (selector, b"".join(addresses))
-        if key not in self._answers:
-            self._answers[key] = self._ask(selector, *addresses) == TRUE
-        return self._answers[key]
+        return self._ask(selector, *addresses) == TRUE
 
     def _ask(self, selector: bytes, *addresses: bytes) -> bytes | None:
+        """Remembered is what follows from the Council's own code and storage alone: nobody can tell from the answers
+        whether it was asked before."""
         data = selector + b"".join(bytes(12) + address for address in addresses)
-        return self._view.static_call(self._genesis.council, data, CHECK_GAS)
+        known = self._answers.get(data)
+        if known is not None:
+            return known
+        answer, lasting = self._view.static_call(self._genesis.council, data, CHECK_GAS)
+        if answer is not None and lasting:
+            if len(self._answers) >= MOST_ANSWERS:
+                self._answers.clear()
+            self._answers[data] = answer
+        return answer

@@ -116,7 +116,7 @@ def test_base_fee_stays_zero_through_full_blocks(tmp_path: Path) -> None:
         block = full.seal(sign(FOUNDER, 6))
         assert block.receipts[0].status == 1
         assert full.application.account(raw(FOUNDER)).balance == 0
-        price = full.application.view(full.application.head).static_call(counter, call_data("price()"), 100_000)
+        price = full.application.view(full.application.head).static_call(counter, call_data("price()"), 100_000)[0]
         assert price == bytes(32)
 
 

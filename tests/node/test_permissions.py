@@ -1,17 +1,24 @@
 """Who may send what: at the door, in a block judged, in a block decided."""
 
+from pathlib import Path
+
+import pytest
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
+from vyper.compiler import compile_code
 
-from node.errors import PERMISSION_CODES
+from node.errors import PERMISSION_CODES, TransactionRefused
+from node.evm.state import State
 from tests.node.support import (
     FOUNDER,
     NOBODY,
     SECOND,
+    START,
     STRANGER,
     Chain,
     account,
     call_data,
+    chain,
     compiled_product,
     council_creation,
     creation,
@@ -162,3 +169,58 @@ def test_the_products_own_council_decides(young: Chain) -> None:
     assert [young.refusal(wire) for wire in deployments.values()] == ["", "DEPLOY_FORBIDDEN", "DEPLOY_FORBIDDEN"]
     sends = [sign(FOUNDER, 1), sign(SECOND, 0), sign(STRANGER, 0), sign(outsider, 0)]
     assert [young.refusal(wire) for wire in sends] == ["", "", "", "SEND_FORBIDDEN"]
+
+
+CLOCK_COUNCIL = """# pragma version ==0.4.3
+# Answers by the time of the block.
+open_allowance: public(uint256)
+
+@external
+@view
+def may_deploy(account: address) -> bool:
+    return block.timestamp % 2 == 0
+
+@external
+@view
+def may_send(account: address, target: address) -> bool:
+    return block.timestamp % 2 == 0
+"""
+
+
+def test_an_answer_that_depends_on_the_time_is_asked_for_again(tmp_path: Path) -> None:
+    """Two members, one of whom asked more often, refuse the same: a block is judged alike whoever made it."""
+    with chain(tmp_path / "one") as one, chain(tmp_path / "two") as two:
+        made = bytes.fromhex(compile_code(CLOCK_COUNCIL, output_formats=["bytecode"])["bytecode"][2:])
+        first = sign(FOUNDER, 0, None, data=made, gas=2_000_000)
+        for member in (one, two):
+            member.seal(first, time=START + 2)
+        even = one.seal(sign(FOUNDER, 1), time=START + 4)
+        assert two.seal(*(tx.raw for tx in even.transactions), time=START + 4).header.hash == even.header.hash
+        assert one.refusal(sign(FOUNDER, 2)) == ""
+        for member in (one, two):
+            with pytest.raises(TransactionRefused, match="SEND_FORBIDDEN"):
+                member.seal(sign(FOUNDER, 2), time=START + 5)
+            assert [tx.nonce for tx in member.seal(sign(FOUNDER, 2), time=START + 6).transactions] == [2]
+
+
+def test_an_answer_of_storage_is_remembered_until_the_council_changes(
+    governed: Chain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[bytes] = []
+    honest = State.static_call
+
+    def counted(view: State, to: bytes, data: bytes, gas: int) -> tuple[bytes | None, bool]:
+        asked.append(data)
+        return honest(view, to, data, gas)
+
+    monkeypatch.setattr(State, "static_call", counted)
+    governed.seal(sign(FOUNDER, 1))
+    first = len(asked)
+    governed.seal(sign(FOUNDER, 2))
+    assert first > 0
+    assert len(asked) == first
+    council = governed.application.genesis.council
+    allow = call_data("set_sender(address,bool)", STRANGER.address, True)
+    governed.seal(sign(FOUNDER, 3, council, data=allow, gas=100_000))
+    governed.seal(sign(STRANGER, 0))
+    assert len(asked) > first
