@@ -4,8 +4,9 @@
 
 Additional data: "vkt1 payload" ‖ vault id (16) ‖ purpose length u8 ‖ purpose ‖ path (14 hex digits), so a block opens
 at its own place only. GCM does not commit to its key, hence the commitment HMAC(leaf key, "vkt1 keycommit") in front.
-A leaf key seals one payload; an update is a new leaf. The nonce is random all the same: if a slot counter were ever
-rolled back, a fixed nonce would repeat under the same key. Block sizes are powers of two from 512 B to 1 MiB.
+A leaf key seals one payload; an update is a new leaf. Should a restored slot counter give a leaf twice, the encryption
+key HMAC(leaf key, "vkt1 encrypt" ‖ nonce) is another all the same: each encrypts one plaintext whatever is rolled back.
+Block sizes are powers of two from 512 B to 1 MiB.
 """
 
 import hmac
@@ -64,7 +65,7 @@ def seal(key: bytes, place: Place, payload: bytes, entropy: Callable[[int], byte
     padded = LENGTH.pack(len(payload)) + payload
     padded = padded.ljust(block_size(len(payload)) - COMMIT_SIZE - NONCE_SIZE - TAG_SIZE, b"\0")
     nonce = entropy(NONCE_SIZE)
-    return commitment(key) + nonce + AESGCM(_encryption_key(key)).encrypt(nonce, padded, place.bound)
+    return commitment(key) + nonce + AESGCM(_encryption_key(key, nonce)).encrypt(nonce, padded, place.bound)
 
 
 def unseal(key: bytes, place: Place, block: bytes) -> bytes:
@@ -73,7 +74,7 @@ def unseal(key: bytes, place: Place, block: bytes) -> bytes:
     if len(sealed) < TAG_SIZE + LENGTH.size or not hmac.compare_digest(commitment(key), block[:COMMIT_SIZE]):
         raise _damaged()
     try:
-        padded = AESGCM(_encryption_key(key)).decrypt(nonce, sealed, place.bound)
+        padded = AESGCM(_encryption_key(key, nonce)).decrypt(nonce, sealed, place.bound)
     except InvalidTag:
         raise _damaged() from None
     (length,) = LENGTH.unpack_from(padded)
@@ -85,8 +86,8 @@ def commitment(key: bytes) -> bytes:
     return hmac.digest(key, b"vkt1 keycommit", "sha256")
 
 
-def _encryption_key(key: bytes) -> bytes:
-    return hmac.digest(key, b"vkt1 encrypt", "sha256")
+def _encryption_key(key: bytes, nonce: bytes) -> bytes:
+    return hmac.digest(key, b"vkt1 encrypt" + nonce, "sha256")
 
 
 def _damaged() -> StoreDamaged:

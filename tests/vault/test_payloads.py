@@ -2,9 +2,11 @@ import os
 from dataclasses import replace
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vault import payloads
 from vault.cids import BLOCK_LIMIT
 from vault.errors import StoreDamaged, VaultError
 from vault.paths import leaf_path
@@ -39,6 +41,20 @@ def test_the_largest_payload_fills_one_block() -> None:
 
 def test_the_same_payload_never_looks_the_same() -> None:
     assert seal(KEY, PLACE, b"steps", os.urandom)[32:] != seal(KEY, PLACE, b"steps", os.urandom)[32:]
+
+
+def test_a_leaf_used_again_after_a_rollback_encrypts_under_another_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    used: list[bytes] = []
+
+    def cipher(key: bytes) -> AESGCM:
+        used.append(key)
+        return AESGCM(key)
+
+    monkeypatch.setattr(payloads, "AESGCM", cipher)
+    seal(KEY, PLACE, b"steps", os.urandom)
+    seal(KEY, PLACE, b"other", os.urandom)
+    assert len(set(used)) == 2
+    assert KEY not in used
 
 
 @pytest.mark.parametrize(
