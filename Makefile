@@ -8,7 +8,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 ROOMS := protocol chain node vault oracles wallet audit tideprint bench
 ARGS ?=
 
-.PHONY: help setup demo test check format bench clean
+.PHONY: help setup demo test soak check format bench clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -23,6 +23,9 @@ demo: setup ## Walk the whole path on real walking data
 
 test: setup ## Run all tests with coverage
 	@scripts/test.sh $(ARGS)
+
+soak: setup ## The long trials: a thousand kills, ten minutes of hostile requests
+	@scripts/soak.sh
 
 check: setup ## Lint, types, contract sources
 	$(BIN)/ruff check .

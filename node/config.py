@@ -35,6 +35,7 @@ KEY_FILE = "node-key.json"
 ACCESS_FILE = "access.json"
 MIB = 1024 * 1024
 MOST = 2**40
+FEWEST_STATES = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +242,9 @@ def _check_together(values: Mapping[str, Any]) -> list[Problem]:
     def wrong(where: str, message: str, hint: str) -> None:
         problems.append(Problem("CONFIG_INVALID", where, message, hint))
 
+    if 0 < values.get("store", StoreLimits()).keep_states < FEWEST_STATES:
+        wrong("store.keep_states", "is too few for code that asks for the hashes of earlier blocks",
+              f"write 0 (all) or at least {FEWEST_STATES}")  # fmt: skip
     if sealing.interval > sealing.heartbeat:
         wrong("sealing.heartbeat", "must be at least sealing.interval", f"write heartbeat = {sealing.interval:g}")
     if bool(tls.certificate) != bool(tls.key):

@@ -5,7 +5,7 @@ set -eu
 cd "$(dirname "$0")/.."
 export ETH_HASH_BACKEND=pysha3
 mkdir -p .build
-run() { .venv/bin/python -m pytest -q -n 2 --dist loadgroup "$@"; }
+run() { .venv/bin/python -m pytest -q -rs -n 2 --dist loadgroup "$@"; }
 if [ $# -gt 0 ]; then
     exec .venv/bin/python -m pytest -q "$@"
 fi

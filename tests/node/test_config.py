@@ -30,6 +30,7 @@ def test_defaults_and_overrides() -> None:
         {"sealing": {"heartbeat": 0}},
         {"sealing": {"interval": 0.5}},
         {"sealing": {"interval": 9, "heartbeat": 8}},
+        {"store": {"keep_states": 255}},
         {"sealing": {"work": 0}},
         {"sealing": {"pace": 1}},
         {"pool": {"capacity": 0}},
