@@ -1,20 +1,24 @@
 """The embedded block store: blocks in one SQLite file beside the records."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 
-from vault.blocks.store import check_block
-from vault.cids import Cid, cid_text
+from vault.blocks.store import Reconciled, check_block, missing
+from vault.cids import Cid
 from vault.database import Database
-from vault.errors import StoreDamaged
 
 SCHEMA = "CREATE TABLE block(cid BLOB PRIMARY KEY, bytes BLOB NOT NULL);"
 PAGE = 500
 """Rows per query while iterating or deleting."""
+MEMBER = "embedded"
 
 
 class SqliteBlockStore:
-    """Blocks in one SQLite file beside the records, in the order of their hashes."""
+    """Blocks in one SQLite file, in the order of their hashes; its only member is itself."""
+
+    members = (MEMBER,)
+    method = "blocks deleted, their bytes overwritten in the file"
+    proof = "each identifier asked for again"
 
     def __init__(self, path: Path, *, create: bool = False) -> None:
         self._database = Database(path, SCHEMA, create=create)
@@ -29,13 +33,21 @@ class SqliteBlockStore:
         """The block, checked against its identifier."""
         block = self._database.value("SELECT bytes FROM block WHERE cid = ?", (cid,))
         if block is None:
-            hint = "the record cannot be opened until its block is back"
-            raise StoreDamaged("BLOCK_MISSING", f"{cid_text(cid)} is not in the store", hint)
+            raise missing(cid)
         return check_block(cid, block)
 
     def has(self, cids: Iterable[Cid]) -> set[Cid]:
         """Which of these the store holds."""
         return {cid for cid in cids if self._database.value("SELECT 1 FROM block WHERE cid = ?", (cid,))}
+
+    def count(self, cids: Iterable[Cid]) -> dict[str, int]:
+        """How many of these the file holds."""
+        return {MEMBER: len(self.has(cids))}
+
+    def verify(self, cids: Iterable[Cid]) -> None:
+        """Read and hash each."""
+        for cid in cids:
+            self.get(cid)
 
     def delete(self, cids: Iterable[Cid]) -> int:
         """Delete blocks in one durable commit and overwrite their bytes in the file and its log."""
@@ -45,6 +57,16 @@ class SqliteBlockStore:
             self._database.execute_many("DELETE FROM block WHERE cid = ?", [(cid,) for cid in wanted])
         self._database.checkpoint()
         return there
+
+    def bar(self, cids: Iterable[Cid]) -> None:
+        """Nothing to do: nobody but the vault writes here."""
+
+    def reconcile(self, wanted: Set[Cid]) -> list[Reconciled]:
+        """Delete what is not wanted; nothing can be brought, as there is one copy."""
+        return [Reconciled(MEMBER, self.delete([cid for cid in self if cid not in wanted]), 0)]
+
+    def collect_garbage(self) -> None:
+        """Nothing to do: deleted bytes are overwritten at once."""
 
     def __iter__(self) -> Iterator[Cid]:
         """All identifiers, in the order of their hashes."""
