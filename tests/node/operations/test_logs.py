@@ -7,11 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from node.access.keys import new_key
 from node.config import Logs
 from node.logs import HIDDEN, Repeats, configure, without_secrets
 
-KEY = new_key()
+KEY = "tide_" + "9hv2iRKuzM1J2uAeh-xFLgpJ_8K3rWMcE2CAC7x2t0Q"
 TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJleHAiOjF9.c2lnbmF0dXJlLW9mLWl0"
 
 
