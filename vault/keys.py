@@ -19,7 +19,6 @@ Secrets below it: the erasure had committed, they are destroyed. A secret above 
 epoch overwrites it. An empty database is given only to an empty root slot or one still at epoch 0.
 """
 
-import hmac
 import struct
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -30,14 +29,16 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from vault.database import Database
 from vault.errors import KeyErased, RootRefused, StoreDamaged
 from vault.keyplan import Frontier, Plan, plan_of, rows_beyond, rows_under
+from vault.macs import mac
 from vault.paths import DEPTH, FAN_OUT, PERIOD_DEPTH, SUBJECT_DEPTH, Path, node_id
 from vault.roots import SECRET_SIZE, RootSlot
 
 KEY_SIZE = 32
 NONCE_SIZE = 12
 ERASED = bytes(KEY_SIZE)
-CACHED_DEPTHS = (SUBJECT_DEPTH, PERIOD_DEPTH)
+CACHED_DEPTHS = (DEPTH - 1, SUBJECT_DEPTH, PERIOD_DEPTH)
 CACHE_LIMIT = 65_536
+CHILD_LABELS = {f"{digit:x}": b"vkt1 child" + bytes((digit,)) for digit in range(FAN_OUT)}
 
 SCHEMA = """
 CREATE TABLE node(id INTEGER PRIMARY KEY, sealed BLOB NOT NULL);
@@ -57,7 +58,7 @@ class Epoch:
 
 def child_key(key: bytes | bytearray, digit: int) -> bytes:
     """The key of a child of a virtual node."""
-    return hmac.digest(key, b"vkt1 child" + bytes((digit,)), "sha256")
+    return mac(key, b"vkt1 child" + bytes((digit,)))
 
 
 def open_node(key: bytes, sealed: bytes, vault_id: bytes, level: int, index: int) -> bytearray | None:
@@ -134,26 +135,35 @@ class KeyTree:
             return self._root.epochs() == (self.epoch,)
         return False
 
-    def _walk(self, path: Path) -> tuple[bytearray, bool]:
+    def _walk(self, path: Path) -> tuple[bytes | bytearray, bool]:
         """Key of a node and whether it may be explicit, from the nearest cached ancestor."""
-        start = next((depth for depth in CACHED_DEPTHS if depth <= len(path) and path[:depth] in self._cache), 0)
-        if start:
-            key, explicit = self._cache[path[:start]]
-        else:
-            key, explicit = bytearray(self._root.root_key(self.epoch)), True
+        start, (key, explicit) = self._nearest(path)
         for level in range(start, len(path)):
-            key, explicit = self._step(key, explicit, level, path)
-            if level + 1 in CACHED_DEPTHS and level + 1 < DEPTH:
+            if explicit:
+                key, explicit = self._step(key, level, path)
+            else:
+                key = mac(key, CHILD_LABELS[path[level]])
+            if level + 1 in CACHED_DEPTHS:
                 if len(self._cache) >= CACHE_LIMIT:
                     self._forget()
                 self._cache[path[: level + 1]] = (bytearray(key), explicit)
         return key, explicit
 
-    def _step(self, key: bytearray, explicit: bool, level: int, path: Path) -> tuple[bytearray, bool]:
-        digit = int(path[level], FAN_OUT)
-        children = self._load(level, int(path[:level] or "0", FAN_OUT), key) if explicit else None
+    def _nearest(self, path: Path) -> tuple[int, tuple[bytes | bytearray, bool]]:
+        """The depth, key and kind of the nearest ancestor in memory, or of the root."""
+        for depth in CACHED_DEPTHS:
+            if depth <= len(path):
+                found = self._cache.get(path[:depth])
+                if found is not None:
+                    return depth, found
+        return 0, (self._root.root_key(self.epoch), True)
+
+    def _step(self, key: bytes | bytearray, level: int, path: Path) -> tuple[bytes | bytearray, bool]:
+        """Key and kind of a child of a node that may be explicit."""
+        children = self._load(level, int(path[:level] or "0", FAN_OUT), key)
         if children is None:
-            return bytearray(child_key(key, digit)), False
+            return mac(key, CHILD_LABELS[path[level]]), False
+        digit = int(path[level], FAN_OUT)
         chosen = children[KEY_SIZE * digit : KEY_SIZE * (digit + 1)]
         children[:] = bytes(len(children))
         if chosen == ERASED:

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from vault.cids import BLOCK_LIMIT
 from vault.errors import StoreDamaged, VaultError
+from vault.macs import mac
 from vault.paths import Path
 
 COMMIT_SIZE, NONCE_SIZE, TAG_SIZE = 32, 12, 16
@@ -83,11 +84,11 @@ def unseal(key: bytes, place: Place, block: bytes) -> bytes:
 
 def commitment(key: bytes) -> bytes:
     """32 bytes that pin the leaf key without telling it; the first bytes of its block."""
-    return hmac.digest(key, b"vkt1 keycommit", "sha256")
+    return mac(key, b"vkt1 keycommit")
 
 
 def _encryption_key(key: bytes, nonce: bytes) -> bytes:
-    return hmac.digest(key, b"vkt1 encrypt" + nonce, "sha256")
+    return mac(key, b"vkt1 encrypt" + nonce)
 
 
 def _damaged() -> StoreDamaged:
