@@ -15,6 +15,7 @@ from typing import Any
 from eth.abc import AccountDatabaseAPI
 from eth.vm.interrupt import MissingAccountTrieNode, MissingBytecode, MissingStorageTrieNode
 from eth_hash.auto import keccak
+from eth_utils.exceptions import ValidationError
 
 from node.trie import EMPTY_ROOT, MissingNode, list_head, lookup, update
 
@@ -110,7 +111,7 @@ class Accounts(AccountDatabaseAPI):
 
     def set_balance(self, address: bytes, balance: int) -> None:
         if not 0 <= balance < 2**256:
-            raise ValueError(f"balance {balance} is out of range")
+            raise ValidationError(f"balance {balance} is out of range")
         nonce, _, root, code = self._get(address) or ABSENT
         self._set(address, (nonce, balance, root, code))
 
@@ -120,7 +121,7 @@ class Accounts(AccountDatabaseAPI):
 
     def set_nonce(self, address: bytes, nonce: int) -> None:
         if not 0 <= nonce < 2**64:
-            raise ValueError(f"nonce {nonce} is out of range")
+            raise ValidationError(f"nonce {nonce} is out of range")
         _, balance, root, code = self._get(address) or ABSENT
         self._set(address, (nonce, balance, root, code))
 
@@ -212,7 +213,7 @@ class Accounts(AccountDatabaseAPI):
 
     def set_storage(self, address: bytes, slot: int, value: int) -> None:
         if not 0 <= value < 2**256:
-            raise ValueError(f"storage value {value} is out of range")
+            raise ValidationError(f"storage value {value} is out of range")
         before = self.get_storage(address, slot)
         slots = self._slots[address]
         self._original.setdefault((address, slot), before)
