@@ -7,9 +7,10 @@ temp_store=MEMORY. The security of an erasure does not rest on this: it rests on
 import os
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from vault.errors import StoreDamaged, StoreUnavailable, VaultError
@@ -31,8 +32,9 @@ class Database:
         """Open `path`, or create it with mode 0600 and run `schema`. Raises `StoreUnavailable` or `StoreDamaged`."""
         self.path = path
         self.lock = threading.RLock()
+        self._guard = _Guard(path, self.lock)
         self._prepare_file(create)
-        with self._translated():
+        with self._guard:
             self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             try:
                 for pragma in PRAGMAS:
@@ -60,25 +62,25 @@ class Database:
         elif not os.access(self.path, os.W_OK) or not os.access(self.path.parent, os.W_OK):
             raise _unwritable(self.path, PermissionError("not writable"))
 
-    def execute(self, statement: str, values: Iterable[Any] = ()) -> sqlite3.Cursor:
+    def execute(self, statement: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
         """Run one statement. `sqlite3.IntegrityError` passes; other errors come out translated."""
-        with self.lock, self._translated():
-            return self._connection.execute(statement, tuple(values))
+        with self._guard:
+            return self._connection.execute(statement, values)
 
-    def execute_many(self, statement: str, rows: Iterable[Iterable[Any]]) -> None:
+    def execute_many(self, statement: str, rows: Iterable[Sequence[Any]]) -> None:
         """Run one statement for every row."""
-        with self.lock, self._translated():
-            self._connection.executemany(statement, (tuple(row) for row in rows))
+        with self._guard:
+            self._connection.executemany(statement, rows)
 
-    def rows(self, statement: str, values: Iterable[Any] = ()) -> list[tuple[Any, ...]]:
+    def rows(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """All rows of a query."""
-        with self.lock, self._translated():
-            return self._connection.execute(statement, tuple(values)).fetchall()
+        with self._guard:
+            return self._connection.execute(statement, values).fetchall()
 
-    def value(self, statement: str, values: Iterable[Any] = ()) -> Any:
+    def value(self, statement: str, values: Sequence[Any] = ()) -> Any:
         """The first column of the first row, or None."""
-        with self.lock, self._translated():
-            row = self._connection.execute(statement, tuple(values)).fetchone()
+        with self._guard:
+            row = self._connection.execute(statement, values).fetchone()
         return None if row is None else row[0]
 
     @contextmanager
@@ -111,17 +113,35 @@ class Database:
         with self.lock:
             self._connection.close()
 
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.IntegrityError:
-            raise
-        except sqlite3.OperationalError as error:
-            raise _operational(self.path, error) from error
-        except sqlite3.DatabaseError as error:
-            hint = "restore this file from a backup, then replay the tombstones"
-            raise StoreDamaged("DATABASE_DAMAGED", f"{self.path.name}: {error}", hint) from error
+
+class _Guard:
+    """Holds the lock of one database and turns the engine's errors into ours; `sqlite3.IntegrityError` passes.
+
+    A class, not a generator: every statement goes through it.
+    """
+
+    __slots__ = ("_lock", "_path")
+
+    def __init__(self, path: Path, lock: threading.RLock) -> None:
+        self._path = path
+        self._lock = lock
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._lock.release()
+        if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.IntegrityError):
+            raise _translated(self._path, error) from error
+
+
+def _translated(path: Path, error: sqlite3.DatabaseError) -> VaultError:
+    if isinstance(error, sqlite3.OperationalError):
+        return _operational(path, error)
+    hint = "restore this file from a backup, then replay the tombstones"
+    return StoreDamaged("DATABASE_DAMAGED", f"{path.name}: {error}", hint)
 
 
 def _unwritable(path: Path, error: OSError) -> VaultError:

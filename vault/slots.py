@@ -3,6 +3,7 @@
 Counters only grow. A period counts its subject slots; a subject slot counts its record slots.
 """
 
+import json
 from collections.abc import Iterable, Mapping
 
 from vault.database import Database
@@ -43,9 +44,18 @@ class Slots:
         """Take this many subject slots of periods or record slots of subjects, in one commit: the first number of
         each. Raises `SLOTS_EXHAUSTED`, and then takes none."""
         with self._database.transaction():
-            first = {scope: self._advance(scope, count) for scope, count in wanted.items()}
+            first = self._taken(wanted)
+            for scope, count in wanted.items():
+                _check(scope, first[scope] + count)
+            rows = [(scope, first[scope] + count) for scope, count in wanted.items()]
+            self._database.execute_many("INSERT OR REPLACE INTO counter VALUES (?, ?)", rows)
             self._count()
         return first
+
+    def _taken(self, scopes: Iterable[Path]) -> dict[Path, int]:
+        """How many slots of each scope are taken, in one query."""
+        query = "SELECT value, coalesce(next, 0) FROM json_each(?) LEFT JOIN counter ON scope = value"
+        return {Path(scope): taken for scope, taken in self._database.rows(query, (json.dumps(list(scopes)),))}
 
     def _advance(self, scope: Path, count: int) -> int:
         taken = int(self._database.value("SELECT next FROM counter WHERE scope = ?", (scope,)) or 0)
