@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NewType
 
-from protocol.canonical import canonical
 from protocol.quantities import Day, Reference, Salt, SubjectId
 from protocol.records import RecordKind
-from protocol.references import Kind, Opening
+from protocol.references import SALT_SIZE, Kind, Opening
 from vault.cids import Cid
 
 RecordId = NewType("RecordId", str)
@@ -51,15 +50,30 @@ class OpenedRecord:
 
 def pack(draft: Draft, opening: Opening) -> bytes:
     """The envelope's canonical bytes; the members stand in the order RFC 8785 gives them."""
-    head = f'{{"day":{draft.day:d},"kind":"{draft.kind.value}","record":'.encode()
-    return head + opening.record + f',"reference_kind":{opening.kind:d},"salt":"{opening.salt.hex()}"}}'.encode()
+    return _head(draft.day, draft.kind) + opening.record + _tail(opening)
 
 
 def unpack(record_id: RecordId, subject: SubjectId, payload: bytes) -> OpenedRecord:
-    """The record of an envelope that `pack` made."""
+    """The record of an envelope that `pack` made; its canonical bytes are cut out, not made again."""
     found = json.loads(payload)
-    opening = Opening(Kind(found["reference_kind"]), Salt(bytes.fromhex(found["salt"])), canonical(found["record"]))
-    return OpenedRecord(record_id, subject, RecordKind(found["kind"]), Day(found["day"]), found["record"], opening)
+    kind, day, salt = KINDS[found["kind"]], Day(found["day"]), Salt(bytes.fromhex(found["salt"]))
+    record = payload[len(_head(day, kind)) : -TAIL_SIZE]
+    return OpenedRecord(
+        record_id, subject, kind, day, found["record"], Opening(Kind(found["reference_kind"]), salt, record)
+    )
+
+
+def _head(day: Day, kind: RecordKind) -> bytes:
+    return f'{{"day":{day:d},"kind":"{kind.value}","record":'.encode()
+
+
+def _tail(opening: Opening) -> bytes:
+    return f',"reference_kind":{opening.kind:d},"salt":"{opening.salt.hex()}"}}'.encode()
+
+
+KINDS = {kind.value: kind for kind in RecordKind}
+TAIL_SIZE = len(_tail(Opening(Kind.READING, Salt(bytes(SALT_SIZE)), b"")))
+"""The same for all: a kind of reference value has one digit."""
 
 
 def salt_mark(salt: Salt) -> bytes:

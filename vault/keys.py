@@ -36,7 +36,7 @@ from vault.roots import SECRET_SIZE, RootSlot
 KEY_SIZE = 32
 NONCE_SIZE = 12
 ERASED = bytes(KEY_SIZE)
-CACHED_DEPTHS = (DEPTH - 1, SUBJECT_DEPTH, PERIOD_DEPTH)
+CACHED_DEPTHS = (DEPTH - 1, SUBJECT_DEPTH, SUBJECT_DEPTH - 1, PERIOD_DEPTH)
 CACHE_LIMIT = 65_536
 CHILD_LABELS = {f"{digit:x}": b"vkt1 child" + bytes((digit,)) for digit in range(FAN_OUT)}
 

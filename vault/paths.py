@@ -6,6 +6,7 @@ A period is a calendar month counted from January 2000 as 1; period 0 holds what
 and erasure tickets). A leaf index is the path read as a number, below 2^56; tree nodes have dense ids below 2^53.
 """
 
+import re
 from typing import NewType
 
 from protocol.calendar import month_of
@@ -21,6 +22,7 @@ SUBJECT_SLOTS = FAN_OUT**SUBJECT_DIGITS
 RECORD_SLOTS = FAN_OUT**RECORD_DIGITS
 TIMELESS_PERIOD = 0
 FIRST_YEAR = 2000
+WRITTEN = re.compile(f"[0-9a-f]{{1,{DEPTH}}}")
 
 Path = NewType("Path", str)
 """1 to 14 lower-case hex digits; 14 name a leaf, fewer a prefix."""
@@ -28,7 +30,7 @@ Path = NewType("Path", str)
 
 def parse(text: str) -> Path:
     """A path from text. Raises `PATH_INVALID`."""
-    if not 1 <= len(text) <= DEPTH or any(digit not in "0123456789abcdef" for digit in text):
+    if WRITTEN.fullmatch(text) is None:
         raise VaultError("PATH_INVALID", "a path is 1 to 14 lower-case hex digits")
     return Path(text)
 

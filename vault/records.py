@@ -97,8 +97,9 @@ class RecordKeeper:
         if not drafts:
             return []
         with self._shelf.database.lock:
+            wanted = self._wanted(drafts)
             openings = [self._commit_to(draft) for draft in drafts]
-            slots, owners = self._slots_for(drafts)
+            slots, owners = self._slots_for(wanted)
             leaves = {slot: LEAVES_PER_RECORD * count for slot, count in Counter((*slots, *owners)).items()}
             free = self._shelf.slots.take(leaves)
             for slot in owners:
@@ -109,26 +110,33 @@ class RecordKeeper:
                 free[slot] += LEAVES_PER_RECORD
             return self._store(placed, owners)
 
+    def _wanted(self, drafts: Sequence[Draft]) -> list[tuple[SubjectId, Path]]:
+        """Subject and period of every draft, each pair checked for use."""
+        periods = {day: self._period_of(day) for day in {draft.day for draft in drafts}}
+        wanted = [(draft.subject, periods[draft.day]) for draft in drafts]
+        for subject, period in dict.fromkeys(wanted):
+            self._may_use(subject, period)
+        return wanted
+
+    def _period_of(self, day: Day) -> Path:
+        return period_path(self._shelf.tenant, period_of(day))
+
     def _commit_to(self, draft: Draft) -> Opening:
-        self._may_use(draft.subject, self._period_of(draft))
         salt = Salt(self._shelf.entropy(SALT_SIZE))
         return Opening(draft.kind.reference_kind, salt, canonical(draft.record))
 
-    def _period_of(self, draft: Draft) -> Path:
-        return period_path(self._shelf.tenant, period_of(draft.day))
-
-    def _slots_for(self, drafts: Sequence[Draft]) -> tuple[list[Path], dict[Path, SubjectId]]:
-        """The subject slot of every draft, and the owners of those that are new."""
-        wanted = [(draft.subject, self._period_of(draft)) for draft in drafts]
-        known = {pair: self._shelf.directory.slot_of(*pair) for pair in wanted}
+    def _slots_for(self, wanted: Sequence[tuple[SubjectId, Path]]) -> tuple[list[Path], dict[Path, SubjectId]]:
+        """The subject slot for every pair of subject and period, and the owners of those that are new."""
+        found = {pair: self._shelf.directory.slot_of(*pair) for pair in dict.fromkeys(wanted)}
+        known = {pair: slot for pair, slot in found.items() if slot is not None}
         owners = {}
-        missing = [pair for pair, slot in known.items() if slot is None]
+        missing = [pair for pair in found if pair not in known]
         firsts = self._shelf.slots.take(Counter(period for _, period in missing)) if missing else {}
         for subject, period in missing:
             fresh = known[subject, period] = subject_path(period, firsts[period])
             firsts[period] += 1
             owners[fresh] = subject
-        return [slot for pair in wanted if (slot := known[pair]) is not None], owners
+        return [known[pair] for pair in wanted], owners
 
     def _store(self, placed: Sequence[tuple[Path, bytes, Opening]], owners: Mapping[Path, SubjectId]) -> list[Receipt]:
         shelf = self._shelf
@@ -139,30 +147,28 @@ class RecordKeeper:
             blocks[cid] = block
             rows.append((leaf_index(path), cid, salt_mark(opening.salt)))
             receipts.append(Receipt(RecordId(path), opening.reference, cid))
-        self._check_salts([mark for _, _, mark in rows])
         sealed_owners = [shelf.directory.sealed_owner(subject, slot) for slot, subject in owners.items()]
-        shelf.blocks.put(blocks)
-        self._insert(rows, sealed_owners)
+        self._insert(rows, sealed_owners, blocks)
         for slot, subject in owners.items():
             shelf.directory.add(subject, slot)
         return receipts
 
-    def _check_salts(self, marks: Sequence[bytes]) -> None:
-        query = "SELECT 1 FROM record WHERE salt_mark = ?"
-        if len(set(marks)) < len(marks) or any(self._shelf.database.value(query, (mark,)) for mark in marks):
-            hint = "the random generator repeats itself: stop this machine"
-            raise Refusal(RefusalCode.SALT_REUSED, "a salt came a second time", hint)
-
-    def _insert(self, rows: Sequence[tuple[int, Cid, bytes]], owners: Sequence[tuple[int, bytes]]) -> None:
-        database = self._shelf.database
+    def _insert(
+        self, rows: Sequence[tuple[int, Cid, bytes]], owners: Sequence[tuple[int, bytes]], blocks: Mapping[Cid, bytes]
+    ) -> None:
+        """Rows in one commit, which comes after the blocks are durable; a salt or slot used before undoes all."""
+        shelf = self._shelf
         try:
-            with database.transaction():
-                database.execute_many("INSERT INTO record VALUES (?, ?, ?)", rows)
-                database.execute_many("INSERT INTO owner VALUES (?, ?)", owners)
-                database.execute(
-                    "UPDATE meta SET value = ? WHERE name = 'allocations'", (self._shelf.slots.allocations,)
-                )
+            with shelf.database.transaction():
+                shelf.database.execute_many("INSERT INTO record VALUES (?, ?, ?)", rows)
+                shelf.database.execute_many("INSERT INTO owner VALUES (?, ?)", owners)
+                query = "UPDATE meta SET value = ? WHERE name = 'allocations'"
+                shelf.database.execute(query, (shelf.slots.allocations,))
+                shelf.blocks.put(blocks)
         except sqlite3.IntegrityError as error:
+            if "salt_mark" in str(error):
+                hint = "the random generator repeats itself: stop this machine"
+                raise Refusal(RefusalCode.SALT_REUSED, "a salt came a second time", hint) from error
             hint = "bring back the key database of the same moment; nothing was overwritten"
             raise StoreUnavailable("KEYS_ROLLED_BACK", "a slot is taken already", hint) from error
 
@@ -191,7 +197,7 @@ class RecordKeeper:
     ) -> Iterator[OpenedRecord]:
         """A subject's records, oldest period first, in the order sealed; only these kinds and days if given."""
         self._may_use(subject, tenant_path(self._shelf.tenant))
-        periods = None if days is None else {period_path(self._shelf.tenant, period_of(Day(day))) for day in days}
+        periods = None if days is None else {self._period_of(Day(day)) for day in days}
         for slot in self._shelf.directory.slots_of(subject):
             if periods is not None and not slot.startswith(tuple(periods)):
                 continue
