@@ -130,9 +130,9 @@ class Reader:
         return tuple(Withdrawal.decode(raw) for raw in ordered_items(header.withdrawals_root, self._store.node))
 
     def transaction(self, transaction_hash: bytes) -> Placed | None:
-        """A committed transaction."""
+        """A committed transaction. The store may know of a block before the head does, with which all else agrees."""
         place = self._store.location(transaction_hash)
-        if place is None:
+        if place is None or place[0] > self.head.number:
             return None
         header = self._store.header(place[0])
         return None if header is None else self.transaction_at(header, place[1])

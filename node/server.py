@@ -73,8 +73,8 @@ class Server:
         self._driver = SoloSealer(self._sealer, self.pool, self._clock, config.sealing, self._on_block)
         calls = calling.Setup(path, genesis, config.limits, level)
         self._crews = {
-            Beside.CALLS: Callers(self._nursery, calls, config.limits.call_workers),
-            Beside.READS: Callers(self._nursery, calls, READERS),
+            Beside.CALLS: Callers(self._nursery, calls, config.limits.call_workers, lambda: self.admission.head),
+            Beside.READS: Callers(self._nursery, calls, READERS, lambda: self.admission.head),
         }
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="writing out")
         self._filters = Filters(self._clock, config.limits.filters)

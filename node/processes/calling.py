@@ -21,6 +21,7 @@ from typing import Any
 import orjson
 
 from node.admission import Admission
+from node.blocks import Header
 from node.clock import SystemClock
 from node.config import Limits, PoolLimits
 from node.errors import NodeError
@@ -54,10 +55,12 @@ class Setup:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A function of the methods' modules and what follows the context among its arguments."""
+    """A function of the methods' modules and what follows the context among its arguments; the height of the head as
+    the node knew it, so that answers of all processes agree."""
 
     function: Callable[..., Any]
     arguments: tuple[Any, ...]
+    head: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +95,8 @@ class _Worker:
 class Callers:
     """A crew of worker processes. `run` takes the next idle one and waits in line when there is none."""
 
-    def __init__(self, nursery: Nursery, setup: Setup, count: int) -> None:
-        self._nursery, self._setup, self._count = nursery, setup, count
+    def __init__(self, nursery: Nursery, setup: Setup, count: int, head: Callable[[], Header]) -> None:
+        self._nursery, self._setup, self._count, self._head = nursery, setup, count, head
         self._idle: deque[_Worker] = deque()
         self._all: set[_Worker] = set()
         self._free = asyncio.Semaphore(0)
@@ -131,7 +134,8 @@ class Callers:
             raise RpcError(Code.LIMIT_EXCEEDED, "too many calls are running; try again") from error
         worker, kept = self._idle.pop(), False
         try:
-            answer = await asyncio.wait_for(worker.do(Job(function, arguments)), patience)
+            job = Job(function, arguments, self._head().number)
+            answer = await asyncio.wait_for(worker.do(job), patience)
             kept = not answer.spent
         except TimeoutError as error:
             raise RpcError(
@@ -183,9 +187,10 @@ def serve(wire: socket.socket) -> None:
         job: Job = receive(wire)
         done += 1
         chain = context.application
-        header = store.head()
-        if isinstance(chain, Admission) and header is not None and header.hash != chain.head.hash:
-            chain.advance(header)
+        if isinstance(chain, Admission) and job.head != chain.head.number:
+            header = store.header(job.head)
+            if header is not None:
+                chain.advance(header)
         result, error = _answer(context, job)
         send(wire, Answer(result, error, done >= MOST_JOBS or _memory() > most // 2))
 

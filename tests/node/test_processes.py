@@ -1,5 +1,6 @@
 """The node's processes: what each of them takes with it when it dies, and what it must not."""
 
+import asyncio
 import json
 import os
 import signal
@@ -9,11 +10,14 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from node.config import Limits
+from node.drivers.making import Made
 from node.errors import StoreError
+from node.processes.sealing import SealerProcess
 from node.server import Server
 from node.store import Store
 from tests.node.support import FOUNDER, MIB, Client, council_creation, serving, sign
@@ -60,6 +64,37 @@ def test_a_worker_that_is_killed_is_replaced(server: Server) -> None:
     assert gone([worker])
     assert client.error("eth_call", {"to": FOUNDER.address})["data"] == {"code": "CALL_BROKE"}
     assert client.ask("eth_call", {"to": FOUNDER.address}) == "0x"
+
+
+def test_no_process_tells_of_a_block_before_the_node_has_heard_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make = SealerProcess.make
+
+    async def late(self: SealerProcess, *arguments: Any) -> Made:
+        made = await make(self, *arguments)
+        await asyncio.sleep(0.5)
+        return made
+
+    monkeypatch.setattr(SealerProcess, "make", late)
+    with serving(tmp_path / "node") as server:
+        client = Client(server.url)
+        digest = client.ask("eth_sendRawTransaction", "0x" + council_creation().hex())
+        asked: list[tuple[str, list[Any]]] = [
+            ("eth_getTransactionReceipt", [digest]),
+            ("eth_getBlockByNumber", ["latest"]),
+            ("eth_call", [{"data": "0x4360005260206000f3"}]),
+            ("eth_getTransactionCount", [FOUNDER.address, "latest"]),
+            ("eth_blockNumber", []),
+        ]
+        body = [{"jsonrpc": "2.0", "id": at, "method": name, "params": given} for at, (name, given) in enumerate(asked)]
+        receipt = None
+        while receipt is None:
+            receipt, block, seen, nonce, head = (reply["result"] for reply in client.post(body))
+            assert int(block["number"], 16) <= int(head, 16)
+            assert int(seen, 16) <= int(head, 16)
+        assert int(receipt["blockNumber"], 16) <= int(head, 16)
+        assert nonce == "0x1"
 
 
 def test_a_dead_sealer_ends_the_node_with_all_blocks_kept(tmp_path: Path) -> None:
