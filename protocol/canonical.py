@@ -3,6 +3,7 @@
 Floats are refused, so a record means the same on every machine: units are chosen so that integers suffice.
 """
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,8 @@ import rfc8785
 from protocol.errors import TideprintError
 
 MAX_SAFE_INTEGER = 2**53 - 1
+ENCODER = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":"), sort_keys=True)
+"""Writes what RFC 8785 writes where all is ASCII, several times faster; beyond it, keys are ordered by UTF-16 units."""
 
 
 class NotCanonical(TideprintError):
@@ -25,7 +28,8 @@ def canonical(record: Mapping[str, Any]) -> bytes:
     text that is not Unicode."""
     plain = dict(record)
     _check(plain, "record")
-    return bytes(rfc8785.dumps(plain))
+    text = ENCODER.encode(plain)
+    return text.encode() if text.isascii() else bytes(rfc8785.dumps(plain))
 
 
 def _check(value: Any, where: str) -> None:

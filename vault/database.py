@@ -21,6 +21,7 @@ PRAGMAS = (
     "PRAGMA secure_delete=ON",
     "PRAGMA synchronous=FULL",
     "PRAGMA temp_store=MEMORY",
+    "PRAGMA cache_size=-16384",
     "PRAGMA trusted_schema=OFF",
 )
 

@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
+import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -30,6 +31,14 @@ def test_the_order_of_the_fields_is_irrelevant(record: dict[str, Any], random: A
 def test_the_bytes_say_the_record_and_nothing_else(record: dict[str, Any]) -> None:
     """What can be read back in full cannot be the bytes of another record."""
     assert json.loads(canonical(record)) == record
+
+
+ASCII = st.text(st.characters(codec="ascii"))
+
+
+@given(st.dictionaries(ASCII | st.text(), VALUES | ASCII | st.dictionaries(ASCII, ASCII | WHOLE | st.booleans())))
+def test_short_cuts_write_what_rfc_8785_says(record: dict[str, Any]) -> None:
+    assert canonical(record) == rfc8785.dumps(record)
 
 
 def test_fields_stand_in_the_order_of_utf_16() -> None:
