@@ -94,6 +94,7 @@ class Store(BlockStore):
         Raises StoreError: STORE_FULL, DISK_FULL, STORE_WRITE; the store is then as it was before.
         """
         try:
+            self._env.reader_check()  # readers that were killed would keep their slots, and what they read from reuse
             with self._env.begin(write=True) as txn:
                 self._put_block(txn, header, transactions, receipts, nodes)
                 self._put_extras(txn, header.number, extras or {})

@@ -1,6 +1,7 @@
 """What can happen to a store in years: full disks, lost files, other versions, two writers; each says what it is."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -46,6 +47,28 @@ def test_another_process_reads_every_commit_and_waits_for_nobody(tmp_path: Path)
         assert read_elsewhere(tmp_path, "reader.head().number, reader.states_from") == "0 0"
         made.seal()
         assert read_elsewhere(tmp_path, "reader.head().hash.hex()") == made.application.head.hash.hex()
+
+
+def test_readers_that_are_killed_hold_nothing_back(tmp_path: Path) -> None:
+    code = (
+        "import os, signal, sys\nfrom pathlib import Path\nfrom node.store import StoreReader\n"
+        "with StoreReader(Path(sys.argv[1])).pinned() as reader:\n"
+        "    reader.head()\n    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+
+    with opened(tmp_path, 0) as made:
+        for _ in range(2):
+            killed = subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=ROOT, check=False)
+            assert killed.returncode == -signal.SIGKILL
+        assert len(pinned_at(made.store)) == 2
+        made.seal()
+        assert pinned_at(made.store) == []
+
+
+def pinned_at(store: Store) -> list[str]:
+    """Numbers of the commits that readers of other processes hold on to."""
+    lines = [line.split() for line in store.tables.env.readers().splitlines()[1:]]
+    return [number for pid, _, number in lines if int(pid) != os.getpid() and number != "-"]
 
 
 def test_there_is_nothing_to_read_before_a_node_was_started(tmp_path: Path) -> None:
