@@ -1,13 +1,13 @@
 """The identity map: person, devices and collect credential of each subject, in its own file under its own directory.
 
 Every entry is sealed under the subject's own prefix of the key tree, so erasing the subject kills older copies as well.
-On disk there is no index; person -> subject and device -> subject are built in memory at start.
+On disk there is no index; person -> subject and device -> subject are built in memory when first asked for.
 """
 
 import hmac
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from protocol.canonical import canonical
 from protocol.quantities import DeviceId, SubjectId
@@ -45,6 +45,29 @@ class IdentityEntry:
     collect_hash: bytes = b""
 
 
+@dataclass(frozen=True, slots=True)
+class _Index:
+    """All entries in memory."""
+
+    entries: dict[SubjectId, tuple[Path, IdentityEntry]] = field(default_factory=dict)
+    persons: dict[str, SubjectId] = field(default_factory=dict)
+    devices: dict[DeviceId, SubjectId] = field(default_factory=dict)
+
+    def add(self, path: Path, entry: IdentityEntry) -> None:
+        """Remember an entry that is stored."""
+        self.entries[entry.subject] = (path, entry)
+        self.persons[entry.person] = entry.subject
+        self.devices.update(dict.fromkeys(entry.devices, entry.subject))
+
+    def remove(self, prefixes: tuple[Path, ...]) -> None:
+        """Forget the entries under prefixes."""
+        for entry in [entry for path, entry in self.entries.values() if path.startswith(prefixes)]:
+            del self.entries[entry.subject]
+            del self.persons[entry.person]
+            for device in entry.devices:
+                del self.devices[device]
+
+
 class IdentityMap:
     """person <-> subject <-> devices."""
 
@@ -67,20 +90,32 @@ class IdentityMap:
         if database.value("SELECT value FROM meta WHERE name = 'allocations'") > slots.allocations:
             hint = "bring back the key database of the same moment; going on would use keys twice"
             raise StoreUnavailable("KEYS_ROLLED_BACK", "the key database is older than the identity map", hint)
-        self.load()
+        self._index: _Index | None = None
 
     def load(self) -> None:
-        """Read all entries again."""
-        self._entries: dict[SubjectId, tuple[Path, IdentityEntry]] = {}
-        self._persons: dict[str, SubjectId] = {}
-        self._devices: dict[DeviceId, SubjectId] = {}
-        for index, sealed in self._database.rows("SELECT id, sealed FROM entry ORDER BY id"):
-            path = leaf_path(index)
+        """Drop the index: the entries are read again when they are next needed."""
+        with self._database.lock:
+            self._index = None
+
+    @property
+    def _known(self) -> _Index:
+        """The index; reads all entries the first time."""
+        if self._index is None:
+            with self._database.lock:
+                if self._index is None:
+                    self._index = self._read_all()
+        return self._index
+
+    def _read_all(self) -> _Index:
+        index = _Index()
+        for leaf, sealed in self._database.rows("SELECT id, sealed FROM entry ORDER BY id"):
+            path = leaf_path(leaf)
             try:
                 plain = unseal(self._keys.key(path), self._place(path), sealed)
             except KeyErased:
                 continue
-            self._remember(path, _entry(plain))
+            index.add(path, _entry(plain))
+        return index
 
     def enroll(self, person: str, devices: Sequence[bytes], collect_hash: bytes = b"") -> SubjectId:
         """A fresh random pseudonym for a person, durable. Nothing ties it to an erased one of the same person.
@@ -89,7 +124,7 @@ class IdentityMap:
         """
         self._may_serve()
         with self._database.lock:
-            if person in self._persons:
+            if person in self._known.persons:
                 raise VaultError("PERSON_ENROLLED", "this person is enrolled already", "use the subject that is there")
             self._check_devices(devices, None)
             subject = SubjectId(self._entropy(SUBJECT_SIZE))
@@ -112,7 +147,7 @@ class IdentityMap:
     def entry_of(self, subject: SubjectId) -> IdentityEntry:
         """Everything the map knows of a subject. Raises `SUBJECT_UNKNOWN`."""
         self._may_serve()
-        found = self._entries.get(subject)
+        found = self._known.entries.get(subject)
         if found is None:
             raise VaultError("SUBJECT_UNKNOWN", "there is no such subject", "it never was or was erased")
         return found[1]
@@ -124,13 +159,13 @@ class IdentityMap:
     def subject_of(self, person: str) -> SubjectId | None:
         """A person's pseudonym, if enrolled."""
         self._may_serve()
-        return self._persons.get(person)
+        return self._known.persons.get(person)
 
     def subject_of_credential(self, collect_hash: bytes) -> SubjectId | None:
         """Whose collect credential has this SHA-256, if anybody's. Compares all in constant time each."""
         self._may_serve()
         found = None
-        for subject, (_, entry) in self._entries.items():
+        for subject, (_, entry) in self._known.entries.items():
             if entry.collect_hash and hmac.compare_digest(entry.collect_hash, collect_hash):
                 found = subject
         return found
@@ -138,11 +173,11 @@ class IdentityMap:
     def subject_of_device(self, device: bytes) -> SubjectId | None:
         """Who wears a device, if anybody enrolled does."""
         self._may_serve()
-        return self._devices.get(DeviceId(device))
+        return self._known.devices.get(DeviceId(device))
 
     def slot_of(self, subject: SubjectId) -> Path | None:
         """The prefix under which a subject's entry is sealed."""
-        found = self._entries.get(subject)
+        found = self._known.entries.get(subject)
         return None if found is None else Path(found[0][:SUBJECT_DEPTH])
 
     def delete(self, prefixes: Sequence[Path]) -> None:
@@ -152,11 +187,8 @@ class IdentityMap:
             with self._database.transaction():
                 self._database.execute_many("DELETE FROM entry WHERE id >= ? AND id < ?", ranges)
             self._database.checkpoint()
-            for entry in [entry for path, entry in self._entries.values() if path.startswith(tuple(prefixes))]:
-                del self._entries[entry.subject]
-                del self._persons[entry.person]
-                for device in entry.devices:
-                    del self._devices[device]
+            if self._index is not None:
+                self._index.remove(tuple(prefixes))
 
     def count(self, prefixes: Sequence[Path]) -> int:
         """How many entries lie under prefixes."""
@@ -165,22 +197,22 @@ class IdentityMap:
 
     def __contains__(self, subject: object) -> bool:
         """Is the subject enrolled?"""
-        return subject in self._entries
+        return subject in self._known.entries
 
     def __len__(self) -> int:
         """How many subjects are enrolled."""
-        return len(self._entries)
+        return len(self._known.entries)
 
     def _check_devices(self, devices: Sequence[bytes], subject: SubjectId | None) -> None:
-        if any(self._devices.get(DeviceId(device), subject) != subject for device in devices):
+        if any(self._known.devices.get(DeviceId(device), subject) != subject for device in devices):
             raise VaultError(
                 "DEVICE_ENROLLED", "a device belongs to somebody already", "erase or release it there first"
             )
 
     def _update(self, entry: IdentityEntry) -> None:
-        old, before = self._entries[entry.subject]
+        old, before = self._known.entries[entry.subject]
         for device in before.devices:
-            del self._devices[device]
+            del self._known.devices[device]
         slot = Path(old[:SUBJECT_DEPTH])
         self._write(record_path(slot, self._slots.take({slot: 1})[slot]), entry, old)
 
@@ -200,12 +232,7 @@ class IdentityMap:
             self._database.execute("INSERT INTO entry VALUES (?, ?)", (leaf_index(path), sealed))
             allocations = self._slots.allocations
             self._database.execute("UPDATE meta SET value = ? WHERE name = 'allocations'", (allocations,))
-        self._remember(path, entry)
-
-    def _remember(self, path: Path, entry: IdentityEntry) -> None:
-        self._entries[entry.subject] = (path, entry)
-        self._persons[entry.person] = entry.subject
-        self._devices.update(dict.fromkeys(entry.devices, entry.subject))
+        self._known.add(path, entry)
 
     def _place(self, path: Path) -> Place:
         return Place(self._keys.vault_id, path, Purpose.IDENTITY)
