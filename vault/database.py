@@ -8,7 +8,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -96,6 +96,24 @@ class Database:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """One moment of the file for several queries, whatever others write meanwhile."""
+        with self.lock:
+            self.execute("BEGIN")
+            try:
+                self.value("SELECT count(*) FROM sqlite_master")
+                yield
+            finally:
+                self.execute("ROLLBACK")
+
+    def copy_to(self, path: Path) -> None:
+        """Copy the file through SQLite's backup interface into a new one of mode 0600, without a log beside it."""
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        with self._guard, closing(sqlite3.connect(path)) as target:
+            self._connection.backup(target)
+            target.execute("PRAGMA journal_mode=DELETE")
 
     def checkpoint(self) -> None:
         """Move the write-ahead log into the file and truncate it, so that overwritten bytes are gone from both.
