@@ -110,12 +110,18 @@ class SubjectDirectory:
 
     def forget(self, prefixes: Sequence[Path]) -> None:
         """Drop what lies under erased prefixes from memory."""
-        for slot in [slot for slot in self._owners if slot.startswith(tuple(prefixes))]:
+        for slot in self._slots_under(prefixes):
             subject = self._owners.pop(slot)
             if self._slots is not None:
                 del self._slots[subject][slot[:PERIOD_DEPTH]]
                 if not self._slots[subject]:
                     del self._slots[subject]
+
+    def _slots_under(self, prefixes: Sequence[Path]) -> list[str]:
+        """Slots in memory under prefixes; whole subject slots, the usual case, are looked up."""
+        shorter = tuple(prefix for prefix in prefixes if len(prefix) < SUBJECT_DEPTH)
+        found = {slot for slot in self._owners if slot.startswith(shorter)} if shorter else set()
+        return sorted(found.union(prefix for prefix in prefixes if prefix in self._owners))
 
     def __len__(self) -> int:
         """How many subjects have records."""

@@ -6,7 +6,7 @@ On disk there is no index; person -> subject and device -> subject are built in 
 
 import hmac
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from protocol.canonical import canonical
@@ -52,17 +52,21 @@ class _Index:
     entries: dict[SubjectId, tuple[Path, IdentityEntry]] = field(default_factory=dict)
     persons: dict[str, SubjectId] = field(default_factory=dict)
     devices: dict[DeviceId, SubjectId] = field(default_factory=dict)
+    slots: dict[str, SubjectId] = field(default_factory=dict)
 
     def add(self, path: Path, entry: IdentityEntry) -> None:
         """Remember an entry that is stored."""
         self.entries[entry.subject] = (path, entry)
         self.persons[entry.person] = entry.subject
         self.devices.update(dict.fromkeys(entry.devices, entry.subject))
+        self.slots[path[:SUBJECT_DEPTH]] = entry.subject
 
-    def remove(self, prefixes: tuple[Path, ...]) -> None:
-        """Forget the entries under prefixes."""
-        for entry in [entry for path, entry in self.entries.values() if path.startswith(prefixes)]:
-            del self.entries[entry.subject]
+    def remove(self, prefixes: Sequence[Path]) -> None:
+        """Forget the entries under prefixes; whole subject slots, the usual case, are looked up."""
+        shorter = tuple(prefix for prefix in prefixes if len(prefix) < SUBJECT_DEPTH)
+        under = {slot for slot in self.slots if slot.startswith(shorter)} if shorter else set()
+        for slot in under.union(prefix for prefix in prefixes if prefix in self.slots):
+            _, entry = self.entries.pop(self.slots.pop(slot))
             del self.persons[entry.person]
             for device in entry.devices:
                 del self.devices[device]
@@ -188,7 +192,7 @@ class IdentityMap:
                 self._database.execute_many("DELETE FROM entry WHERE id >= ? AND id < ?", ranges)
             self._database.checkpoint()
             if self._index is not None:
-                self._index.remove(tuple(prefixes))
+                self._index.remove(prefixes)
 
     def count(self, prefixes: Sequence[Path]) -> int:
         """How many entries lie under prefixes."""
@@ -198,6 +202,10 @@ class IdentityMap:
     def __contains__(self, subject: object) -> bool:
         """Is the subject enrolled?"""
         return subject in self._known.entries
+
+    def __iter__(self) -> Iterator[SubjectId]:
+        """The subjects that are enrolled."""
+        return iter(tuple(self._entries))
 
     def __len__(self) -> int:
         """How many subjects are enrolled."""
