@@ -9,7 +9,7 @@ from vault.database import Database
 
 SCHEMA = "CREATE TABLE block(cid BLOB PRIMARY KEY, bytes BLOB NOT NULL);"
 PAGE = 500
-"""Rows per query while iterating or deleting."""
+"""Rows per query while iterating or asking for many."""
 MEMBER = "embedded"
 
 
@@ -38,16 +38,12 @@ class SqliteBlockStore:
 
     def has(self, cids: Iterable[Cid]) -> set[Cid]:
         """Which of these the store holds."""
-        return {cid for cid in cids if self._database.value("SELECT 1 FROM block WHERE cid = ?", (cid,))}
-
-    def count(self, cids: Iterable[Cid]) -> dict[str, int]:
-        """How many of these the file holds."""
-        return {MEMBER: len(self.has(cids))}
-
-    def verify(self, cids: Iterable[Cid]) -> None:
-        """Read and hash each."""
-        for cid in cids:
-            self.get(cid)
+        wanted, found = list(cids), set[Cid]()
+        for start in range(0, len(wanted), PAGE):
+            part = wanted[start : start + PAGE]
+            query = "SELECT cid FROM block WHERE cid IN (?)".replace("?", ", ".join("?" * len(part)))
+            found.update(Cid(cid) for (cid,) in self._database.rows(query, part))
+        return found
 
     def delete(self, cids: Iterable[Cid]) -> int:
         """Delete blocks in one durable commit and overwrite their bytes in the file and its log."""
