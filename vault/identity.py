@@ -205,7 +205,7 @@ class IdentityMap:
 
     def __iter__(self) -> Iterator[SubjectId]:
         """The subjects that are enrolled."""
-        return iter(tuple(self._entries))
+        return iter(tuple(self._known.entries))
 
     def __len__(self) -> int:
         """How many subjects are enrolled."""
