@@ -18,7 +18,7 @@ from typing import Any
 
 from vault.blocks import check_block
 from vault.errors import StoreDamaged, StoreUnavailable
-from vault.keys import ERASED, KEY_SIZE, child_key, open_node
+from vault.nodes import ERASED, KEY_SIZE, child_key, open_node
 from vault.paths import FAN_OUT, SUBJECT_DEPTH, leaf_path, node_id
 from vault.paths import Path as TreePath
 from vault.payloads import Place, Purpose, unseal

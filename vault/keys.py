@@ -2,43 +2,45 @@
 
     root key          HMAC-SHA256(root secret of the epoch, "vkt1 root" ‖ vault id ‖ epoch u64)
     virtual node      nothing stored; key of child i = HMAC-SHA256(node key, "vkt1 child" ‖ i u8)
-    explicit node     one row: nonce(12) ‖ AES-256-GCM(node key, 16 x 32-byte child keys; 32 zero bytes = erased),
-                      additional data "vkt1 node" ‖ vault id ‖ level u8 ‖ index u64
+    explicit node     one row that wraps 16 child keys under the node's key (`vault.nodes`)
 
 Every node starts virtual (a puncturable pseudo-random function, Goldreich, Goldwasser and Micali) and becomes explicit
 where something was erased (the re-keyed tree of Reardon and others, CCS 2013). `erase` is one epoch:
 
-    1 the root slot holds a fresh secret for epoch e+1       2 one commit re-keys the paths and switches to e+1
-    3 the secret of epoch e is overwritten. Only now is the erasure true.
+    1 the mark of this attempt is written down      2 the root slot makes a secret for epoch e+1 that bears the mark
+    3 one commit re-keys the paths and switches to e+1       4 every other secret is destroyed. Now the erasure is true.
 
 New rows hold no old key of a path node, a sibling's key gives neither its parent's nor the erased one, and old rows
 open only under root secrets that are gone. A node key encrypts exactly one plaintext in its life.
 
 At start the epoch in the database decides. Not in the root slot: an old or foreign copy, refused, nothing is written.
-Secrets below it: the erasure had committed, they are destroyed. A secret above it: a crash before the commit; the next
-epoch overwrites it. An empty database is given only to an empty root slot or one still at epoch 0.
+Secrets below it: the erasure had committed, they are destroyed. A secret above it with a mark of this database: a crash
+before the commit, the next epoch replaces it; with another mark: a newer database made it, refused. It is replaced and
+never used again: rows written under it hold keys that the next epoch may erase. An empty database is given only to an
+empty root slot or one still at epoch 0.
 """
 
-import struct
+import hmac
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from typing import Any
 
 from vault.database import Database
-from vault.errors import KeyErased, RootRefused, StoreDamaged
+from vault.errors import KeyErased, RootRefused, StoreDamaged, StoreUnavailable
 from vault.keyplan import Frontier, Plan, plan_of, rows_beyond, rows_under
 from vault.macs import mac
+from vault.nodes import CHILD_LABELS, ERASED, KEY_SIZE, NONCE_SIZE, Children, open_node, seal_node
 from vault.paths import DEPTH, FAN_OUT, PERIOD_DEPTH, SUBJECT_DEPTH, Path, node_id
-from vault.roots import SECRET_SIZE, RootSlot
+from vault.process import wipeable
+from vault.roots import ATTEMPT_SIZE, Entropy, RootReport, RootSlot, Secret
 
-KEY_SIZE = 32
-NONCE_SIZE = 12
-ERASED = bytes(KEY_SIZE)
 CACHED_DEPTHS = (DEPTH - 1, SUBJECT_DEPTH, SUBJECT_DEPTH - 1, PERIOD_DEPTH)
 CACHE_LIMIT = 65_536
-CHILD_LABELS = {f"{digit:x}": b"vkt1 child" + bytes((digit,)) for digit in range(FAN_OUT)}
+ATTEMPTS_KEPT = 16
+BEGIN = "INSERT INTO meta VALUES ('epoch', 0), ('allocations', 0), ('attempt', ?), ('attempts', ?), ('root', ?)"
+
+_log = logging.getLogger(__name__)
 
 SCHEMA = """
 CREATE TABLE node(id INTEGER PRIMARY KEY, sealed BLOB NOT NULL);
@@ -50,24 +52,21 @@ CREATE TABLE tombstone(prefix TEXT PRIMARY KEY, epoch INTEGER NOT NULL) WITHOUT 
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """What one epoch did: its number and the tree rows it wrote."""
+    """What one epoch did: its number, the tree rows it wrote, and who confirmed that older root secrets are gone."""
 
     number: int
     nodes: int
+    witnesses: tuple[str, ...] = ()
 
 
-def child_key(key: bytes | bytearray, digit: int) -> bytes:
-    """The key of a child of a virtual node."""
-    return mac(key, b"vkt1 child" + bytes((digit,)))
+def _root_check(key: bytes | bytearray) -> bytes:
+    """Pins the root node's key: under a wrong one every key of an untouched tree would be wrong and none would tell."""
+    return mac(key, b"vkt1 root check")
 
 
-def open_node(key: bytes, sealed: bytes, vault_id: bytes, level: int, index: int) -> bytearray | None:
-    """The 16 child keys of an explicit node, or None if this key does not open this row."""
-    aad = b"vkt1 node" + vault_id + struct.pack(">BQ", level, index)
-    try:
-        return bytearray(AESGCM(key).decrypt(sealed[:NONCE_SIZE], sealed[NONCE_SIZE:], aad))
-    except InvalidTag:
-        return None
+def _wipe(*buffers: bytearray) -> None:
+    for buffer in buffers:
+        buffer[:] = bytes(len(buffer))
 
 
 def nothing(_step: str) -> None:
@@ -82,7 +81,7 @@ class KeyTree:
         database: Database,
         root: RootSlot,
         vault_id: bytes,
-        entropy: Callable[[int], bytes],
+        entropy: Entropy,
         on_step: Callable[[str], None] = nothing,
     ) -> None:
         """Open a tree, giving an empty database its epoch 0. Raises `RootRefused` and writes nothing on a mismatch."""
@@ -92,35 +91,86 @@ class KeyTree:
         self._entropy = entropy
         self._on_step = on_step
         self._cache: dict[str, tuple[bytearray, bool]] = {}
-        stored = database.value("SELECT value FROM meta WHERE name = 'epoch'")
-        self.epoch: int = self._begin() if stored is None else int(stored)
+        self._begin()
+        self.epoch: int = 0
+        self._attempt = b""
+        self._read_epoch()
         self._check_root()
-        self.settle()
+        self._settle_if_possible()
 
-    def _begin(self) -> int:
-        epochs = self._root.epochs()
-        if epochs not in ((), (0,)):
+    def _begin(self) -> None:
+        """Give an empty database its epoch 0."""
+        if self._meta("epoch") is not None:
+            return
+        held = self._root.held()
+        if any(secret.epoch for secret in held):
             hint = "find the key database that belongs to this root slot; a new one would lose everything"
             raise RootRefused("ROOT_IN_USE", "the root slot serves a key database that is not this one", hint)
-        if not epochs:
-            self._root.prepare(0, self.vault_id, self._entropy(SECRET_SIZE))
+        self._check_owner()
+        attempt = held[0].attempt if held else bytes(self._entropy(ATTEMPT_SIZE))
+        if not held:
+            self._root.prepare(0, self.vault_id, attempt)
         self._on_step("root created")
-        self._database.execute("INSERT INTO meta VALUES ('epoch', 0), ('allocations', 0)")
-        return 0
+        check = _root_check(self._root.root_key(0, attempt))
+        statement = (
+            "INSERT INTO meta VALUES ('epoch', 0), ('allocations', 0), ('attempt', ?), ('attempts', ?), ('root', ?)"
+        )
+        self._database.execute(statement, (attempt, b"", check))
 
-    def _check_root(self) -> None:
+    def _read_epoch(self) -> None:
+        """Take the epoch from the database: it decides, also after a commit whose outcome was not known."""
+        epoch, attempt = int(self._meta("epoch")), bytes(self._meta("attempt"))
+        if (epoch, attempt) != (self.epoch, self._attempt):
+            self._forget()
+            self.epoch, self._attempt = epoch, attempt
+
+    def _meta(self, name: str) -> Any:
+        return self._database.value("SELECT value FROM meta WHERE name = ?", (name,))
+
+    def _attempts(self) -> list[bytes]:
+        """The marks of the attempts at the next epoch that this database wrote down."""
+        marks = bytes(self._meta("attempts"))
+        return [marks[place : place + ATTEMPT_SIZE] for place in range(0, len(marks), ATTEMPT_SIZE)]
+
+    def _check_owner(self) -> None:
         if self._root.owner() not in (b"", self.vault_id):
             raise RootRefused("ROOT_FOREIGN", "this root slot belongs to another vault", "open it with its own data")
-        if self.epoch not in self._root.epochs():
-            hint = "this is an old copy of the key database; open the current one, nothing was changed"
+
+    def _check_root(self) -> None:
+        """Is this the database that the root slot serves? Raises `RootRefused`; writes nothing."""
+        self._check_owner()
+        held, hint = self._root.held(), "this is an old copy of the key database; open the current one"
+        if Secret(self.epoch, self._attempt) not in held:
             raise RootRefused("ROOT_STALE", f"the root slot holds no secret for epoch {self.epoch}", hint)
+        own = self._attempts()
+        if any(secret.epoch > self.epoch and secret.attempt not in own for secret in held):
+            raise RootRefused("ROOT_STALE", f"a newer database began epoch {self.epoch + 1}", hint)
+        if not self._cache:
+            self._remember_root()
+
+    def _remember_root(self) -> None:
+        key = self._root.root_key(self.epoch, self._attempt)
+        if not hmac.compare_digest(_root_check(key), bytes(self._meta("root"))):
+            hint = "the slot or a share was changed; nothing was written. Bring back the right one"
+            raise StoreDamaged("ROOT_DAMAGED", "the root secret is not the one of this epoch", hint)
+        self._cache[""] = (bytearray(key), self.epoch > 0)
 
     def settle(self) -> None:
-        """Finish an erasure that had committed: overwrite root secrets below the epoch of the database."""
-        for epoch in self._root.epochs():
-            if epoch < self.epoch:
-                self._root.destroy(epoch)
-        self._root.clear_torn()
+        """Finish an erasure that had committed: destroy every root secret but the one in use. Raises
+        `StoreUnavailable` while an older one could still be put together; repeat it later."""
+        with self._database.lock:
+            self._root.settle(self.epoch, self._attempt)
+
+    def _settle_if_possible(self) -> None:
+        try:
+            self.settle()
+        except (StoreUnavailable, OSError) as error:
+            _log.warning("an old root secret is not destroyed yet: %s", error)
+
+    def report(self) -> RootReport:
+        """How the root slot stands: witnesses and debts."""
+        with self._database.lock:
+            return self._root.report(self.epoch, self._attempt)
 
     def key(self, path: Path) -> bytes:
         """The 32-byte key of a leaf or of a prefix. Raises `KeyErased`; `NODE_DAMAGED` if a row does not open."""
@@ -132,11 +182,12 @@ class KeyTree:
         try:
             self.key(prefix)
         except KeyErased:
-            return self._root.epochs() == (self.epoch,)
+            with self._database.lock:
+                return self._root.settled(self.epoch, self._attempt)
         return False
 
     def _walk(self, path: Path) -> tuple[bytes | bytearray, bool]:
-        """Key of a node and whether it may be explicit, from the nearest cached ancestor."""
+        """Key of a node and whether it is explicit, from the nearest cached ancestor."""
         start, (key, explicit) = self._nearest(path)
         for level in range(start, len(path)):
             if explicit:
@@ -156,29 +207,28 @@ class KeyTree:
                 found = self._cache.get(path[:depth])
                 if found is not None:
                     return depth, found
-        return 0, (self._root.root_key(self.epoch), True)
+        if "" not in self._cache:
+            self._remember_root()
+        return 0, self._cache[""]
 
     def _step(self, key: bytes | bytearray, level: int, path: Path) -> tuple[bytes | bytearray, bool]:
-        """Key and kind of a child of a node that may be explicit."""
-        children = self._load(level, int(path[:level] or "0", FAN_OUT), key)
-        if children is None:
-            return mac(key, CHILD_LABELS[path[level]]), False
+        """Key of a child of an explicit node, and whether it is explicit itself."""
         digit = int(path[level], FAN_OUT)
-        chosen = children[KEY_SIZE * digit : KEY_SIZE * (digit + 1)]
-        children[:] = bytes(len(children))
+        children = self._load(level, int(path[:level] or "0", FAN_OUT), key)
+        chosen, explicit = children.key(digit), children.has_row(digit)
+        children.wipe()
         if chosen == ERASED:
             raise KeyErased
-        return chosen, True
+        return chosen, explicit
 
-    def _load(self, level: int, index: int, key: bytes | bytearray) -> bytearray | None:
+    def _load(self, level: int, index: int, key: bytes | bytearray) -> Children:
         sealed = self._database.value("SELECT sealed FROM node WHERE id = ?", (node_id(level, index),))
-        if sealed is None:
-            return None
-        children = open_node(bytes(key), sealed, self.vault_id, level, index)
-        if children is None:
-            hint = "a row of the key database was changed or swapped; restore it from the replica of this epoch"
-            raise StoreDamaged("NODE_DAMAGED", f"a node of level {level} does not open", hint)
-        return children
+        content = None if sealed is None else open_node(key, sealed, self.vault_id, level, index)
+        if content is None:
+            hint = "a row of the key database was lost, changed or swapped; restore it from the replica of this epoch"
+            what = "is missing" if sealed is None else "does not open"
+            raise StoreDamaged("NODE_DAMAGED", f"a node of level {level} {what}", hint)
+        return Children(content)
 
     def erase(self, prefixes: Sequence[Path], frontiers: Callable[[], Iterable[Frontier]] = tuple) -> Epoch:
         """Destroy the keys under all prefixes in one epoch; with none, only refresh from the frontiers on.
@@ -187,30 +237,38 @@ class KeyTree:
         root secret is overwritten; when it raises, either nothing happened or `settle` finishes it.
         """
         with self._database.lock:
-            self.settle()
-            number = self.epoch + 1
-            self._root.prepare(number, self.vault_id, self._entropy(SECRET_SIZE))
+            self._read_epoch()
+            self._check_root()
+            self._settle_if_possible()
+            number, attempt = self.epoch + 1, bytes(self._entropy(ATTEMPT_SIZE))
+            own = [*self._attempts(), attempt][-ATTEMPTS_KEPT:]
+            self._database.execute("UPDATE meta SET value = ? WHERE name = 'attempts'", (b"".join(own),))
+            self._on_step("written down")
+            self._root.prepare(number, self.vault_id, attempt, own)
             self._on_step("prepared")
             with self._database.transaction():
-                nodes = self._commit(number, prefixes, tuple(frontiers()))
+                nodes = self._commit(Secret(number, attempt), prefixes, tuple(frontiers()))
                 self._on_step("before commit")
-            self.epoch = number
             self._forget()
+            self.epoch, self._attempt = number, attempt
             self._on_step("committed")
             self.settle()
             self._on_step("destroyed")
             self._database.checkpoint()
-            return Epoch(number, nodes)
+            return Epoch(number, nodes, self.report().witnesses)
 
-    def _commit(self, number: int, prefixes: Sequence[Path], frontiers: Sequence[Frontier]) -> int:
+    def _commit(self, made: Secret, prefixes: Sequence[Path], frontiers: Sequence[Frontier]) -> int:
         self._drop_rows(prefixes, frontiers)
-        old, new = self._root.root_key(self.epoch), self._root.root_key(number)
-        nodes = self._rekey(0, 0, (old, new), plan_of(prefixes, frontiers), explicit=True)
-        self._database.execute("UPDATE meta SET value = ? WHERE name = 'epoch'", (number,))
+        old = bytearray(self._root.root_key(self.epoch, self._attempt))
+        new = bytearray(self._root.root_key(made.epoch, made.attempt))
+        nodes = self._rekey(0, 0, (old, new), plan_of(prefixes, frontiers), explicit=self.epoch > 0)
+        values = {"epoch": made.epoch, "attempt": made.attempt, "attempts": b"", "root": _root_check(new)}
+        self._database.execute_many("UPDATE meta SET value = ? WHERE name = ?", ((v, n) for n, v in values.items()))
+        _wipe(old, new)
         for prefix in prefixes:
             bounds = (prefix, prefix + "g", SUBJECT_DEPTH)
             self._database.execute("DELETE FROM counter WHERE scope >= ? AND scope < ? AND length(scope) = ?", bounds)
-            self._database.execute("INSERT OR IGNORE INTO tombstone VALUES (?, ?)", (prefix, number))
+            self._database.execute("INSERT OR IGNORE INTO tombstone VALUES (?, ?)", (prefix, made.epoch))
         return nodes
 
     def _drop_rows(self, prefixes: Sequence[Path], frontiers: Sequence[Frontier]) -> None:
@@ -218,35 +276,26 @@ class KeyTree:
         ranges += [found for frontier in frontiers for found in rows_beyond(frontier)]
         self._database.execute_many("DELETE FROM node WHERE id >= ? AND id < ?", ranges)
 
-    def _rekey(self, level: int, index: int, keys: tuple[bytes, bytes], plan: Plan, *, explicit: bool) -> int:
+    def _rekey(self, level: int, index: int, keys: tuple[bytearray, bytearray], plan: Plan, *, explicit: bool) -> int:
         """Rewrite a node under its new key, and the nodes its plan names below it. Returns the rows written."""
-        old, new = keys
-        children = self._load(level, index, old) if explicit else None
-        explicit = children is not None
-        if children is None:
-            children = bytearray().join(child_key(old, digit) for digit in range(FAN_OUT))
-        parts = [bytes(children[KEY_SIZE * digit : KEY_SIZE * (digit + 1)]) for digit in range(FAN_OUT)]
+        children = self._load(level, index, keys[0]) if explicit else Children.derived(keys[0])
         for digit in range(plan.fresh_from, FAN_OUT):
-            if parts[digit] != ERASED:
-                parts[digit] = self._entropy(KEY_SIZE)
+            if children.key(digit) != ERASED:
+                children.put(digit, self._entropy(KEY_SIZE), has_row=False)
         for digit in plan.erased:
-            parts[digit] = ERASED
+            children.put(digit, ERASED, has_row=False)
         written = 1
         for digit, below in plan.children.items():
-            if parts[digit] != ERASED:
-                before, parts[digit] = parts[digit], self._entropy(KEY_SIZE)
-                written += self._rekey(
-                    level + 1, index * FAN_OUT + digit, (before, parts[digit]), below, explicit=explicit
-                )
-        self._store(level, index, new, b"".join(parts))
-        children[:] = bytes(len(children))
-        return written
-
-    def _store(self, level: int, index: int, key: bytes, children: bytes) -> None:
-        nonce = self._entropy(NONCE_SIZE)
-        aad = b"vkt1 node" + self.vault_id + struct.pack(">BQ", level, index)
-        sealed = nonce + AESGCM(key).encrypt(nonce, children, aad)
+            old = children.key(digit)
+            if old != ERASED:
+                new, had_row = wipeable(self._entropy(KEY_SIZE)), children.has_row(digit)
+                children.put(digit, new, has_row=True)
+                written += self._rekey(level + 1, index * FAN_OUT + digit, (old, new), below, explicit=had_row)
+                _wipe(old, new)
+        sealed = seal_node(keys[1], children, bytes(self._entropy(NONCE_SIZE)), self.vault_id, level, index)
         self._database.execute("INSERT OR REPLACE INTO node VALUES (?, ?)", (node_id(level, index), sealed))
+        children.wipe()
+        return written
 
     def tombstones(self, since: int = 0) -> list[tuple[Path, int]]:
         """The erased prefixes of the epochs after `since` and their epoch: what a restored store has to forget."""

@@ -5,7 +5,7 @@ import sqlite3
 from pathlib import Path
 
 from tests.vault.support import VAULT_ID, Tree
-from vault.keys import ERASED, child_key, open_node
+from vault.nodes import ERASED, child_key, open_node
 from vault.paths import DEPTH, FAN_OUT, node_id, parse
 from vault.roots import read_slots, root_key
 

@@ -110,7 +110,7 @@ def test_a_directory_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
 
 def test_a_place_that_keeps_remnants_needs_a_yes(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "vault.roots.file.examine", lambda _: Finding("overlay", "rw", True, "hides where its bytes lie")
+        "vault.roots.disk.examine", lambda _: Finding("overlay", "rw", True, "hides where its bytes lie")
     )
     with pytest.raises(RootRefused, match="ROOT_REMNANTS"):
         Vault.create(home, VaultOptions())

@@ -1,13 +1,14 @@
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from vault.errors import RootRefused, StoreDamaged, StoreUnavailable
 from vault.remnants import Finding
-from vault.roots import SLOT_DISTANCE, FileRootSlot, file, root_key
+from vault.roots import SLOT_DISTANCE, FileRootSlot, disk, read_slots, root_key
 
-VAULT_ID = b"v" * 16
+VAULT_ID, FIRST_MARK, SECOND_MARK = b"v" * 16, b"a" * 16, b"b" * 16
 FIRST, SECOND = b"1" * 32, b"2" * 32
 
 
@@ -16,86 +17,85 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "root.slot"
 
 
-def new(path: Path) -> FileRootSlot:
-    return FileRootSlot(path, create=True, allow_remnants=True)
+def new(path: Path, *secrets: bytes) -> FileRootSlot:
+    supply: Iterator[bytes] = iter(secrets)
+    return FileRootSlot(path, create=True, allow_remnants=True, entropy=lambda _: next(supply))
 
 
 def again(path: Path) -> FileRootSlot:
     return FileRootSlot(path, allow_remnants=True)
 
 
-def test_a_secret_survives_and_gives_the_root_key(path: Path) -> None:
-    slot = new(path)
-    assert slot.epochs() == ()
-    assert slot.owner() == b""
-    slot.prepare(0, VAULT_ID, FIRST)
-    slot.close()
-    slot.close()
-    slot = again(path)
-    assert (slot.epochs(), slot.owner()) == ((0,), VAULT_ID)
-    assert slot.root_key(0) == root_key(FIRST, VAULT_ID, 0) != root_key(FIRST, VAULT_ID, 1)
+def test_a_secret_lies_in_the_file_as_its_layout_says(path: Path) -> None:
+    slot = new(path, FIRST)
+    slot.prepare(3, VAULT_ID, FIRST_MARK)
+    assert read_slots(path.read_bytes()) == {3: (0, VAULT_ID, FIRST)}
+    assert slot.root_key(3) == root_key(FIRST, VAULT_ID, 3) != root_key(FIRST, VAULT_ID, 1)
     slot.close()
 
 
 def test_a_destroyed_secret_is_gone_from_the_file(path: Path) -> None:
-    slot = new(path)
-    slot.prepare(0, VAULT_ID, FIRST)
-    slot.prepare(1, VAULT_ID, SECOND)
+    slot = new(path, FIRST, SECOND)
+    slot.prepare(0, VAULT_ID, FIRST_MARK)
+    slot.prepare(1, VAULT_ID, SECOND_MARK)
     assert FIRST in path.read_bytes()
-    slot.destroy(0)
-    slot.destroy(0)
-    assert slot.epochs() == (1,)
+    slot.settle(1, SECOND_MARK)
     assert FIRST not in path.read_bytes()
-    with pytest.raises(RootRefused, match="ROOT_EPOCH_GONE"):
-        slot.root_key(0)
-    slot.close()
-
-
-def test_a_pending_secret_is_written_over_and_a_third_refused(path: Path) -> None:
-    slot = new(path)
-    slot.prepare(0, VAULT_ID, FIRST)
-    slot.prepare(1, VAULT_ID, FIRST)
-    slot.prepare(1, VAULT_ID, SECOND)
-    assert slot.root_key(1) == root_key(SECOND, VAULT_ID, 1)
-    with pytest.raises(RootRefused, match="ROOT_FULL"):
-        slot.prepare(2, VAULT_ID, SECOND)
+    assert SECOND in path.read_bytes()
     slot.close()
 
 
 def test_the_file_never_moves(path: Path) -> None:
-    slot = new(path)
+    slot = FileRootSlot(path, create=True, allow_remnants=True)
     before = path.stat()
     for epoch in range(5):
-        slot.prepare(epoch, VAULT_ID, os.urandom(32))
-        slot.destroy(epoch - 1)
+        slot.prepare(epoch, VAULT_ID, FIRST_MARK)
+        slot.settle(epoch, FIRST_MARK)
     assert (path.stat().st_ino, path.stat().st_size) == (before.st_ino, 2 * SLOT_DISTANCE)
     assert path.stat().st_mode & 0o777 == 0o600
     slot.close()
 
 
-def test_a_torn_write_is_no_secret_and_can_be_cleared(path: Path) -> None:
-    slot = new(path)
-    slot.prepare(0, VAULT_ID, FIRST)
-    slot.prepare(1, VAULT_ID, SECOND)
+def test_a_torn_write_is_no_secret_and_is_cleared(path: Path) -> None:
+    slot = new(path, FIRST, SECOND)
+    slot.prepare(0, VAULT_ID, FIRST_MARK)
+    slot.prepare(1, VAULT_ID, SECOND_MARK)
     with path.open("r+b") as stream:
-        stream.seek(SLOT_DISTANCE + 50)
+        stream.seek(SLOT_DISTANCE + 80)
         stream.write(b"torn")
     assert slot.epochs() == (0,)
-    assert SECOND[:10] in path.read_bytes()
-    slot.clear_torn()
-    assert SECOND[:10] not in path.read_bytes()
+    assert SECOND[:8] in path.read_bytes()
+    slot.settle(0, FIRST_MARK)
+    assert SECOND[:8] not in path.read_bytes()
     assert slot.epochs() == (0,)
     slot.close()
 
 
 def test_places_that_keep_remnants_are_refused_unless_accepted(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(file, "examine", lambda _: Finding("zfs", "rw", True, "keeps snapshots"))
+    monkeypatch.setattr(disk, "examine", lambda _: Finding("zfs", "rw", True, "keeps snapshots"))
     with pytest.raises(RootRefused, match="ROOT_REMNANTS: zfs"):
         FileRootSlot(path, create=True)
     assert not path.exists()
     slot = FileRootSlot(path, create=True, allow_remnants=True)
     assert slot.finding.keeps_remnants
     slot.close()
+
+
+def test_a_file_that_keeps_remnants_on_a_file_system_that_does_not_is_refused(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new(path).close()
+    monkeypatch.setattr(disk, "examine", lambda place: Finding("ext4", "rw", place == path, "chattr +j"))
+    with pytest.raises(RootRefused, match=r"ROOT_REMNANTS: ext4: chattr \+j"):
+        FileRootSlot(path)
+
+
+def test_a_slot_serves_one_process(path: Path) -> None:
+    slot = new(path)
+    with pytest.raises(StoreUnavailable, match="VAULT_IN_USE"):
+        again(path)
+    slot.close()
+    again(path).close()
 
 
 def test_a_slot_is_never_made_over_another(path: Path) -> None:
@@ -133,14 +133,29 @@ def test_a_link_is_not_followed(path: Path, tmp_path: Path) -> None:
 
 
 def test_a_slot_cannot_be_made_in_no_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(file, "examine", lambda _: Finding("tmpfs", "rw", False, ""))
+    monkeypatch.setattr(disk, "examine", lambda _: Finding("tmpfs", "rw", False, ""))
     with pytest.raises(StoreUnavailable, match="ROOT_READ_ONLY"):
         new(tmp_path / "none" / "root.slot")
 
 
-def test_a_short_write_is_noticed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    slot = new(path)
-    monkeypatch.setattr(os, "pwrite", lambda *_: 3)
-    with pytest.raises(StoreUnavailable, match="only part"):
-        slot.prepare(0, VAULT_ID, FIRST)
+@pytest.mark.parametrize("trouble", ["short", "error"])
+def test_a_write_that_fails_is_noticed(path: Path, monkeypatch: pytest.MonkeyPatch, trouble: str) -> None:
+    slot = new(path, FIRST)
+
+    def write(*_: object) -> int:
+        if trouble == "error":
+            raise OSError("device gone")
+        return 3
+
+    monkeypatch.setattr(os, "pwrite", write)
+    with pytest.raises(StoreUnavailable, match="ROOT_READ_ONLY"):
+        slot.prepare(0, VAULT_ID, FIRST_MARK)
+    slot.close()
+
+
+def test_a_secret_of_the_entropy_is_wiped_from_memory(path: Path) -> None:
+    given = bytearray(FIRST)
+    slot = FileRootSlot(path, create=True, allow_remnants=True, entropy=lambda _: given)
+    slot.prepare(0, VAULT_ID, FIRST_MARK)
+    assert given == bytes(32)
     slot.close()
