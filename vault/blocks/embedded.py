@@ -45,6 +45,15 @@ class SqliteBlockStore:
             found.update(Cid(cid) for (cid,) in self._database.rows(query, part))
         return found
 
+    def count(self, cids: Iterable[Cid]) -> dict[str, int]:
+        """How many of these the file holds."""
+        return {MEMBER: len(self.has(cids))}
+
+    def verify(self, cids: Iterable[Cid]) -> None:
+        """Read and hash each."""
+        for cid in cids:
+            self.get(cid)
+
     def delete(self, cids: Iterable[Cid]) -> int:
         """Delete blocks in one durable commit and overwrite their bytes in the file and its log."""
         wanted: Sequence[Cid] = sorted(set(cids))
