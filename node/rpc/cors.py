@@ -12,6 +12,12 @@ def allowed(origin: str | None, origins: Collection[str]) -> bool:
     return origin is None or origin in origins
 
 
+def foreign_page(origin: str | None, origins: Collection[str]) -> bool:
+    """Is this a page of others? Its own site's name may lead here (DNS rebinding), then its browser asks nobody first.
+    `null` hides a page; extensions, which are no pages, have schemes of their own."""
+    return not allowed(origin, origins) and str(origin).startswith(("http://", "https://", "null"))
+
+
 def headers(origin: str | None, origins: Collection[str]) -> dict[str, str]:
     """What an answer says to the browser. `Vary` keeps caches from giving one page's answer to another."""
     if not origins:

@@ -1,7 +1,8 @@
 """The aiohttp application: POST and WebSocket on `/` and `/k/<key>`, `/liveness`, `/readiness`, `/metrics`.
 
 Web pages of others are kept out: a POST must say `application/json`, which browsers send across sites only after
-asking, and only the configured origins are told yes; a WebSocket with an `Origin` is accepted only from these too.
+asking, and only the configured origins are told yes; a page that need not ask, and a WebSocket with an `Origin`, are
+accepted only from these too.
 A key in the path is for wallets that cannot send headers; it is never written anywhere.
 """
 
@@ -34,6 +35,7 @@ from node.transactions import Transaction
 log = logging.getLogger(__name__)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 KEY_PATH = "/k/{key}"
+WRONG_ORIGIN = "this origin is not allowed; see `origins` in node.toml"
 BUSY = "the node holds too much for its clients; try again"
 
 
@@ -145,6 +147,8 @@ class Front:
     async def _post(self, request: web.Request) -> web.StreamResponse:
         if request.content_type != "application/json":
             raise BodyRefused(415, "send content-type application/json", "CONTENT_TYPE", Code.INVALID_REQUEST)
+        if cors.foreign_page(request.headers.get("Origin"), self._origins):
+            raise BodyRefused(403, WRONG_ORIGIN, "ORIGIN", Code.INVALID_REQUEST)
         caller = self._caller(request)
         body = await read_body(request, self._context.limits.body_bytes, self._limits.body_seconds, self.budget)
         admission = self._admit(caller)
@@ -174,7 +178,7 @@ class Front:
         if request.headers.get("Upgrade", "").lower() != "websocket":
             return web.Response(text="JSON-RPC: POST or WebSocket here\n")
         if not cors.allowed(request.headers.get("Origin"), self._origins):
-            return web.Response(status=403, text="this origin is not allowed; see `origins` in node.toml\n")
+            return web.Response(status=403, text=WRONG_ORIGIN + "\n")
         caller = self._caller(request)
         if self.sockets.full:
             raise BodyRefused(503, f"more than {self._limits.sockets} WebSocket connections", "BUSY")

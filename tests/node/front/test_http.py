@@ -124,9 +124,12 @@ async def test_pages_of_configured_origins_may_ask(tmp_path: Path) -> None:
                 assert "Access-Control-Allow-Origin" not in reply.headers
         body = json.dumps(ASK).encode()
         assert (await post(at, body, Origin=PAGE))[2]["Access-Control-Allow-Origin"] == PAGE
-        other = (await post(at, body, Origin="https://evil.example"))[2]
-        assert "Access-Control-Allow-Origin" not in other
-        assert other["Vary"] == "Origin"
+        for page in ("https://evil.example", "http://evil.example:8545", "null"):
+            status, reply, other = await post(at, body, Origin=page)
+            assert (status, reply["error"]["data"]["code"]) == (403, "ORIGIN")
+            assert "Access-Control-Allow-Origin" not in other
+            assert other["Vary"] == "Origin"
+        assert (await post(at, body, Origin="moz-extension://7c1f"))[0] == 200
         assert (await post(at, b"{}", Origin=PAGE, Content_Encoding="br"))[2]["Access-Control-Allow-Origin"] == PAGE
         with pytest.raises(aiohttp.WSServerHandshakeError, match="403"):
             await http.ws_connect(at.url, headers={"Origin": "https://evil.example"})
