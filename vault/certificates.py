@@ -105,6 +105,11 @@ class CertificateBook:
         self._database.execute("INSERT INTO certificate VALUES (?, ?, ?, ?, NULL)", row)
         return certificate
 
+    def adopt(self, certificate: Certificate) -> None:
+        """Take a certificate of the silo, signed with the silo's key, to be anchored with ours; again: nothing."""
+        row = (certificate.number, certificate.opening.record, certificate.opening.salt, certificate.signature)
+        self._database.execute("INSERT OR IGNORE INTO certificate VALUES (?, ?, ?, ?, NULL)", row)
+
     def get(self, number: str) -> Certificate:
         """The certificate with this number. Raises `CERTIFICATE_UNKNOWN`."""
         found = self._select("WHERE number = ?", (number,))

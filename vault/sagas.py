@@ -6,9 +6,10 @@ certified, so that no copy of this table tells whom it was about.
 
 import hashlib
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from protocol.canonical import canonical
 from protocol.quantities import Day, Seconds, SubjectId
@@ -23,13 +24,13 @@ from vault.stores import ErasureTarget, Hold
 ID_SIZE = 16
 SCHEMA = """
 CREATE TABLE erasure(
-    id TEXT PRIMARY KEY, state TEXT NOT NULL, cause TEXT NOT NULL, requested_at INTEGER NOT NULL,
-    request_mark BLOB UNIQUE,
+    id TEXT PRIMARY KEY, state TEXT NOT NULL, cause TEXT NOT NULL, cause_at INTEGER NOT NULL,
+    requested_at INTEGER NOT NULL, request_mark BLOB UNIQUE,
     ticket_path TEXT, ticket BLOB, reports TEXT NOT NULL, certificate TEXT
 ) WITHOUT ROWID;
 CREATE TABLE store(name TEXT PRIMARY KEY) WITHOUT ROWID;
 """
-COLUMNS = "SELECT id, state, cause, requested_at, reports, certificate FROM erasure "
+COLUMNS = "SELECT id, state, cause, cause_at, requested_at, reports, certificate FROM erasure "
 
 
 class Cause(StrEnum):
@@ -71,8 +72,12 @@ class StoreReport:
 
     name: str
     rows: int
+    members: Mapping[str, int] = field(default_factory=dict)
+    """Entries at each member of a replicated store."""
     done: bool = False
-    hold: Hold | None = None
+    holds: tuple[Hold, ...] = ()
+    method: str = ""
+    proof: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +87,8 @@ class Erasure:
     id: str
     state: State
     cause: Cause
+    cause_at: Seconds
+    """When the cause arose: the clocks run from here."""
     requested_at: Seconds
     reports: tuple[StoreReport, ...] = ()
     certificate: str | None = None
@@ -103,15 +110,17 @@ class ErasureTable:
         self._period = period_path(tenant, 0)
         self._entropy = entropy
 
-    def insert(self, cause: Cause, target: ErasureTarget, at: Seconds, request_key: str | None) -> Erasure:
+    def insert(
+        self, cause: Cause, target: ErasureTarget, at: Seconds, request_key: str | None, cause_at: Seconds
+    ) -> Erasure:
         """Write down a new erasure, durably."""
         leaf = record_path(self._slots.new_subject(self._period, 1), 0)
         subject = "" if target.subject is None else target.subject.hex()
         plain = canonical({"prefixes": list(target.prefixes), "subject": subject})
         ticket = seal(self._keys.key(leaf), self._place(leaf), plain, self._entropy)
-        erasure = Erasure(self._entropy(ID_SIZE).hex(), State.REQUESTED, cause, at)
-        row = (erasure.id, erasure.state, cause, at, _mark(request_key), leaf, ticket, "[]")
-        self.database.execute("INSERT INTO erasure VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)", row)
+        erasure = Erasure(self._entropy(ID_SIZE).hex(), State.REQUESTED, cause, cause_at, at)
+        row = (erasure.id, erasure.state, cause, cause_at, at, _mark(request_key), leaf, ticket, "[]")
+        self.database.execute("INSERT INTO erasure VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)", row)
         return erasure
 
     def save(self, erasure: Erasure) -> None:
@@ -180,23 +189,15 @@ def _mark(request_key: str | None) -> bytes | None:
 
 
 def _dump(reports: tuple[StoreReport, ...]) -> str:
-    return json.dumps(
-        [
-            [
-                report.name,
-                report.rows,
-                report.done,
-                None if report.hold is None else [report.hold.basis, report.hold.until],
-            ]
-            for report in reports
-        ]
-    )
+    return json.dumps([asdict(report) for report in reports])
 
 
-def _erasure(row: tuple[str, str, str, int, str, str | None]) -> Erasure:
-    erasure_id, state, cause, at, reports, certificate = row
-    parsed = tuple(
-        StoreReport(name, rows, done, None if hold is None else Hold(hold[0], Day(hold[1])))
-        for name, rows, done, hold in json.loads(reports)
-    )
-    return Erasure(erasure_id, State(state), Cause(cause), Seconds(at), parsed, certificate)
+def _report(found: dict[str, Any]) -> StoreReport:
+    holds = tuple(Hold(hold["basis"], Day(hold["until"])) for hold in found.pop("holds"))
+    return StoreReport(holds=holds, **found)
+
+
+def _erasure(row: tuple[str, str, str, int, int, str, str | None]) -> Erasure:
+    erasure_id, state, cause, cause_at, at, reports, certificate = row
+    parsed = tuple(map(_report, json.loads(reports)))
+    return Erasure(erasure_id, State(state), Cause(cause), Seconds(cause_at), Seconds(at), parsed, certificate)

@@ -4,9 +4,9 @@ Order matters: keys first (the moment of erasure), then blocks (their CIDs are r
 rows, then the identity map, then what others registered, such as an oracle's spool.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from protocol.quantities import Day, SubjectId
 from vault.blocks import BlockStore
@@ -15,8 +15,9 @@ from vault.database import Database
 from vault.directory import SubjectDirectory, delete_owners
 from vault.identity import IdentityMap
 from vault.keys import KeyTree
-from vault.paths import Path, leaf_range
+from vault.paths import DEPTH, Path, leaf_range
 from vault.slots import Slots
+from vault.standing import delete_orders
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class ErasureTarget:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A law that keeps something: its basis in words and the last day it applies."""
+    """A law that keeps something: its basis, a code of `vault.holds.bases`, and the last day it applies."""
 
     basis: str
     until: Day
@@ -54,6 +55,14 @@ class ErasableStore(Protocol):
         """Look again: is nothing left but what the hold covers?"""
 
 
+@runtime_checkable
+class HasMembers(Protocol):
+    """A replicated store: it can also say how many entries each member holds."""
+
+    def members(self, target: ErasureTarget) -> Mapping[str, int]:
+        """Entries at each member."""
+
+
 class KeyStore:
     """The keys: one epoch of the key tree."""
 
@@ -66,8 +75,8 @@ class KeyStore:
         self._slots = slots
 
     def count(self, target: ErasureTarget) -> int:
-        """Leaves that had been taken under the prefixes."""
-        return sum(self._slots.leaves_under(prefix) for prefix in target.prefixes)
+        """Leaves that had been taken under the prefixes; a prefix that is a leaf counts as one."""
+        return sum(1 if len(prefix) == DEPTH else self._slots.leaves_under(prefix) for prefix in target.prefixes)
 
     def erase(self, target: ErasureTarget) -> None:
         """One epoch, which also refreshes the keys not used yet."""
@@ -84,20 +93,26 @@ class SealedBlocks:
     """The ciphertext."""
 
     name = "blocks"
-    method = "blocks deleted, their bytes overwritten in the file"
-    proof = "each identifier asked for again"
 
     def __init__(self, blocks: BlockStore, rows: Database) -> None:
         self._blocks = blocks
         self._rows = rows
+        self.method = blocks.method
+        self.proof = blocks.proof
 
     def count(self, target: ErasureTarget) -> int:
         """Blocks the record rows point to."""
         return len(self._cids(target))
 
+    def members(self, target: ErasureTarget) -> dict[str, int]:
+        """Blocks at each member. Refuses `STORE_UNREACHABLE`, naming the members that do not answer."""
+        return self._blocks.count(self._cids(target))
+
     def erase(self, target: ErasureTarget) -> None:
-        """Delete them."""
-        self._blocks.delete(self._cids(target))
+        """Delete them at every member, and bar them from coming back."""
+        cids = self._cids(target)
+        self._blocks.delete(cids)
+        self._blocks.bar(cids)
 
     def absent(self, target: ErasureTarget) -> bool:
         """Does the store hold none of them?"""
@@ -109,7 +124,7 @@ class SealedBlocks:
 
 
 class RecordRows:
-    """The rows: path, CID and salt mark; and the owner rows."""
+    """The rows: path, CID and salt mark; the owner rows; the standing orders."""
 
     name = "records"
     method = "rows deleted, their bytes overwritten in the file and its log"
@@ -129,12 +144,13 @@ class RecordRows:
             ranges = [leaf_range(prefix) for prefix in target.prefixes]
             self._rows.execute_many("DELETE FROM record WHERE id >= ? AND id < ?", ranges)
             delete_owners(self._rows, target.prefixes)
+            delete_orders(self._rows, target.prefixes)
         self._rows.checkpoint()
         self._directory.forget(target.prefixes)
 
     def absent(self, target: ErasureTarget) -> bool:
         """Is no row left?"""
-        return count_rows(self._rows, "record", target.prefixes) + count_rows(self._rows, "owner", target.prefixes) == 0
+        return not any(count_rows(self._rows, table, target.prefixes) for table in COUNTS)
 
 
 class IdentityEntries:
@@ -160,10 +176,13 @@ class IdentityEntries:
         return self._identity.count(target.prefixes) == 0 and target.subject not in self._identity
 
 
+COUNTS = {
+    "record": "SELECT count(*) FROM record WHERE id >= ? AND id < ?",
+    "owner": "SELECT count(*) FROM owner WHERE id >= ? AND id < ?",
+    "standing": "SELECT count(*) FROM standing WHERE leaf >= ? AND leaf < ?",
+}
+
+
 def count_rows(database: Database, table: str, prefixes: Sequence[Path]) -> int:
-    """Rows of `record` or `owner` under prefixes."""
-    query = {
-        "record": "SELECT count(*) FROM record WHERE id >= ? AND id < ?",
-        "owner": "SELECT count(*) FROM owner WHERE id >= ? AND id < ?",
-    }[table]
-    return sum(int(database.value(query, leaf_range(prefix))) for prefix in prefixes)
+    """Rows of a table of `COUNTS` under prefixes."""
+    return sum(int(database.value(COUNTS[table], leaf_range(prefix))) for prefix in prefixes)

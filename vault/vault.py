@@ -7,31 +7,39 @@ DIRECTORY/identity/   identity.db
 
 import os
 import time
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from protocol.errors import Refusal, RefusalCode
 from protocol.quantities import Seconds, SubjectId
-from vault import certificates, identity, keys, records, sagas
+from vault import certificates, clocks, identity, keys, records, sagas, standing
 from vault import paths as tree
 from vault.blocks import SqliteBlockStore
 from vault.certificates import Certificate, CertificateBook, load_signer
+from vault.clocks import Deadlines, TrustedClock, Urgency
 from vault.database import Database
 from vault.directory import SubjectDirectory
 from vault.erasure import Erasures
 from vault.errors import StoreUnavailable, VaultError
+from vault.holds.keeper import Holds, SiloDoor
 from vault.identity import IdentityMap
 from vault.keys import Epoch, KeyTree, nothing
 from vault.locking import ProcessLock
 from vault.records import RecordKeeper, RecordShelf
 from vault.remnants import Finding
+from vault.retention.months import Months
+from vault.retention.policy import RetentionPolicy
+from vault.retention.ticks import SCHEMA as TICK_SCHEMA
+from vault.retention.ticks import Ticks
 from vault.roots import VAULT_ID_SIZE, FileRootSlot
 from vault.sagas import Cause, Erasure, ErasureTable
 from vault.slots import Slots
-from vault.stores import ErasureTarget, IdentityEntries, KeyStore, RecordRows, SealedBlocks, count_rows
+from vault.standing import StandingOrders
+from vault.stores import COUNTS, ErasureTarget, IdentityEntries, KeyStore, RecordRows, SealedBlocks, count_rows
 from vault.tags import PersonTags
 
 KEYS, RECORDS, IDENTITY = "keys", "records", "identity"
@@ -57,6 +65,9 @@ class VaultOptions:
     clock: Callable[[], Seconds] = system_clock
     entropy: Callable[[int], bytes] = os.urandom
     on_step: Callable[[str], None] = field(default=nothing)
+    retention: RetentionPolicy = field(default_factory=RetentionPolicy)
+    silo: Path | None = None
+    """Where the silo of legal holds is; beside the vault under its name with "-silo" if None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +79,13 @@ class VaultStatus:
     subjects: int
     records: int
     open_erasures: int
+    overdue: int
+    """Clocks of erasures, notices and appeals that ran out."""
+    nearly_overdue: int
+    missed: int
+    """Clocks that were met too late, ever."""
+    holds: int
+    """Placed, and not moved to the silo yet."""
     certificates: int
     certificates_to_anchor: int
     locked: bool
@@ -78,13 +96,17 @@ class VaultStatus:
 class Vault:
     """One vault, opened for writing by one process.
 
-    `records` seals and opens, `identity` enrols, `erasures` forgets, `certificates` proves it.
+    `records` seals and opens, `identity` enrols, `erasures` forgets, `certificates` proves it; `holds` keeps what a law
+    keeps, `orders` are ends that were agreed, `months` what retention looks at.
     """
 
     records: RecordKeeper
     identity: IdentityMap
     erasures: Erasures
     certificates: CertificateBook
+    holds: Holds
+    orders: StandingOrders
+    months: Months
 
     def __init__(self, directory: Path, options: VaultOptions) -> None:
         """Use `Vault.create` or `Vault.open`."""
@@ -142,6 +164,7 @@ class Vault:
         self.identity = IdentityMap(identity_rows, self._keys, self._slots, tenant, options.entropy, self._check_lock)
         self._tags = PersonTags(self.identity, self._keys)
         self._open_erasures()
+        self._open_retention(RecordKeeper(shelf, lambda _subject, _path: None))
         self._locked = bool(self._revived())
 
     def _open_erasures(self) -> None:
@@ -155,7 +178,34 @@ class Vault:
             RecordRows(self._rows, self._directory),
             IdentityEntries(self.identity),
         )
-        self.erasures = Erasures(table, self.certificates, self._own_stores, options.clock, options.on_step)
+        self.clock = TrustedClock(self._rows, options.clock)
+        deadlines = Deadlines(self._rows, self.clock)
+        self.erasures = Erasures(table, self.certificates, self._own_stores, deadlines, self.clock, options.on_step)
+
+    def _open_retention(self, all_records: RecordKeeper) -> None:
+        """`all_records` also opens what is being erased: what a law keeps of it is moved first."""
+        entropy = self._options.entropy
+        self.orders = StandingOrders(self._rows, self._keys, self._slots, self.identity, entropy)
+        self.holds = Holds(self.orders, self.identity, all_records, self.open_silo, self.clock)
+        self.erasures.retain = self.holds.retain
+        self.months = Months(self._rows, all_records, self._options.tenant)
+        self.ticks = Ticks(self._rows)
+
+    @property
+    def retention(self) -> RetentionPolicy:
+        """How long what is kept."""
+        return self._options.retention
+
+    @property
+    def silo_directory(self) -> Path:
+        """Where the silo of legal holds is, or would be."""
+        return self._options.silo or self.directory.with_name(f"{self.directory.name}-silo")
+
+    def open_silo(self) -> SiloDoor:
+        """The silo, for the moment of use: close it again. Raises `SILO_MISSING`, `VAULT_IN_USE`."""
+        from vault.holds.silo import Silo  # the silo is a vault itself
+
+        return Silo(self.silo_directory, replace(self._options, on_step=nothing, silo=None))
 
     def _database(self, name: str) -> Database:
         database = Database(self.directory / name, "")
@@ -188,15 +238,18 @@ class Vault:
             raise VaultError("SUBJECT_UNKNOWN", "there is no such subject", "it never was or was erased")
         return ErasureTarget(subject, (*self._directory.slots_of(subject), slot))
 
-    def request_erasure(self, subject: SubjectId, cause: Cause, request_key: str | None = None) -> Erasure:
+    def request_erasure(
+        self, subject: SubjectId, cause: Cause, request_key: str | None = None, cause_at: Seconds | None = None
+    ) -> Erasure:
         """Begin to erase a subject: from here on nothing of it is read or written. `erasures.run` goes on.
+        The clocks run from `cause_at`, now if None.
 
         A second request for the subject, or with the `request_key` of an earlier one, gives the erasure that is there.
         Raises `SUBJECT_UNKNOWN`.
         """
         with self._rows.lock:
             known = self.erasures.find(request_key)
-            return known or self.erasures.request(cause, self.target_of(subject), request_key)
+            return known or self.erasures.request(cause, self.target_of(subject), request_key, cause_at)
 
     def erase(
         self, subject: SubjectId, cause: Cause, *, identity_verified: bool = False, request_key: str | None = None
@@ -210,11 +263,15 @@ class Vault:
 
     def erase_period(self, period: int, cause: Cause = Cause.RETENTION_END) -> Certificate:
         """Erase all records of a period (a month, see `vault.paths`) in one epoch; identities stay."""
-        if period == tree.TIMELESS_PERIOD:
-            raise VaultError("PATH_INVALID", "period 0 holds the identity entries, not records")
-        target = ErasureTarget(None, (tree.period_path(self._options.tenant, period),))
+        target = ErasureTarget(None, (self.period_prefix(period),))
         erasure = self.erasures.request(cause, target)
         return self.erasures.certificate_of(self.erasures.run(erasure.id))
+
+    def period_prefix(self, period: int) -> tree.Path:
+        """The prefix of all records of a period. Raises `PATH_INVALID` for the timeless one."""
+        if period == tree.TIMELESS_PERIOD:
+            raise VaultError("PATH_INVALID", "period 0 holds the identity entries, not records")
+        return tree.period_path(self._options.tenant, period)
 
     def refresh(self, *, every: bool = False) -> Epoch:
         """An epoch that erases nothing: keys of slots not used yet stop deriving from today's root. Run it daily.
@@ -239,19 +296,22 @@ class Vault:
             prefix
             for prefix, _ in self._keys.tombstones()
             if not self.erasures.covers(prefix)
-            and count_rows(self._rows, "record", [prefix])
-            + count_rows(self._rows, "owner", [prefix])
-            + self.identity.count([prefix])
+            and sum(count_rows(self._rows, table, [prefix]) for table in COUNTS) + self.identity.count([prefix])
         ]
 
     def status(self) -> VaultStatus:
-        """The vault at a glance."""
+        """The vault at a glance. Refuses `CLOCK_UNTRUSTED`."""
+        clocks_now = Counter(deadline.urgency for deadline in self.erasures.deadlines.running())
         return VaultStatus(
             vault_id=self._keys.vault_id.hex(),
             epoch=self._keys.epoch,
             subjects=len(self.identity),
             records=int(self._rows.value("SELECT count(*) FROM record")),
             open_erasures=len(self.erasures.unfinished()),
+            overdue=clocks_now[Urgency.OVERDUE],
+            nearly_overdue=clocks_now[Urgency.NEARLY_OVERDUE],
+            missed=self.erasures.deadlines.missed(),
+            holds=len(self.holds.placed()),
             certificates=len(self.certificates.all()),
             certificates_to_anchor=len(self.certificates.pending()),
             locked=self._locked,
@@ -282,7 +342,7 @@ def _make_files(directory: Path, options: VaultOptions) -> None:
     vault_id = options.entropy(VAULT_ID_SIZE)
     rows.execute("INSERT INTO meta VALUES ('vault id', ?)", (vault_id,))
     KeyTree(rows, root, vault_id, options.entropy).close()
-    schema = records.SCHEMA + sagas.SCHEMA + certificates.SCHEMA
+    schema = records.SCHEMA + sagas.SCHEMA + certificates.SCHEMA + standing.SCHEMA + clocks.SCHEMA + TICK_SCHEMA
     Database(directory / RECORDS_FILE, schema, create=True).close()
     SqliteBlockStore(directory / BLOCKS_FILE, create=True).close()
     Database(directory / IDENTITY_FILE, identity.SCHEMA, create=True).close()

@@ -25,8 +25,8 @@ def test_it_says_what_was_destroyed_and_never_whose_it_was(vault: Vault, certifi
         "keys": body["keys_destroyed"], "blocks": 3, "records": 3, "identity": 1,
     }  # fmt: skip
     assert set(body) == {
-        "cause", "certified_at", "keys_destroyed", "number", "requested_at", "retained", "salts_destroyed", "state",
-        "stores", "version",
+        "cause", "cause_at", "certified_at", "due_at", "keys_destroyed", "number", "requested_at", "retained",
+        "salts_destroyed", "state", "stores", "version",
     }  # fmt: skip
 
 

@@ -206,11 +206,11 @@ def test_causes_that_nobody_asks_for_need_no_identity(vault: Vault, cause: Cause
 
 def test_a_legal_hold_keeps_it_open_and_names_basis_and_end(vault: Vault) -> None:
     anna, _ = two_people(vault)
-    vault.erasures.hold_check = lambda _: Hold("Medical Service Act", Day(TODAY + 10))
+    vault.erasures.hold_check = lambda _: Hold("MEDICAL_RECORD", Day(TODAY + 10))
     with pytest.raises(Refusal) as refused:
         forget(vault, anna)
     assert refused.value.refusal is RefusalCode.LEGAL_HOLD
-    assert refused.value.detail == f"Medical Service Act, until {TODAY + 10}"
+    assert refused.value.detail == f"MEDICAL_RECORD, until {TODAY + 10}"
     (erasure,) = vault.erasures.unfinished()
     assert erasure.state is State.IDENTITY_VERIFIED
     with pytest.raises(VaultError, match="ERASURE_BEGUN"):
@@ -273,11 +273,11 @@ def test_an_own_store_that_fails_stops_with_its_own_error(vault: Vault, monkeypa
 def test_what_a_law_keeps_elsewhere_is_on_the_certificate(vault: Vault) -> None:
     anna, _ = two_people(vault)
     spool = Spool(anna)
-    spool.hold = Hold("Medical Service Act", Day(TODAY + 3650))
+    spool.hold = Hold("MEDICAL_RECORD", Day(TODAY + 3650))
     vault.erasures.register(spool)
     certificate = vault.erase(anna, Cause.ERASURE_REQUEST, identity_verified=True)
     assert certificate.body["state"] == State.PARTIAL_RETAINED
-    assert certificate.body["retained"] == [{"basis": "Medical Service Act", "store": "spool", "until": TODAY + 3650}]
+    assert certificate.body["retained"] == [{"basis": "MEDICAL_RECORD", "store": "spool", "until": TODAY + 3650}]
 
 
 def test_a_period_is_erased_in_one_go_and_identities_stay(vault: Vault) -> None:
