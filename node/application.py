@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from node.admission import Admission
 from node.blocks import Header, ordered_root
 from node.chain_rules import ChainRules
-from node.errors import ConfigError, StoreError, TransactionRefused
+from node.errors import ConfigError, NodeError, StoreError, TransactionRefused
 from node.execution import Account, BlockRun, Environment, Executor, StateView
-from node.genesis import EXTRA_DATA, Genesis
+from node.genesis import EXTRA_DATA, LATEST_TIME, Genesis
 from node.overlay import Overlay
 from node.proposals import (
     Block,
@@ -42,8 +42,6 @@ log = logging.getLogger(__name__)
 DECODED_BYTES = 64 * 1024 * 1024
 """Wire bytes of the checked transactions whose decoded form is kept until a block takes them."""
 REFUSED = 2
-LATEST_TIME = 2**63
-"""Seconds; what executes and what reads blocks may count on fewer than 64 bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +159,13 @@ class Application:
         return Verdict(not refusals, tuple(refusals))
 
     def finalize_block(self, proposal: Proposal) -> Finalized:
-        """Execute a decided block. A transaction that breaks a rule is a result with code 2 and is recorded nowhere."""
+        """Execute a decided block. A transaction that breaks a rule is a result with code 2 and is recorded nowhere.
+
+        Raises NodeError PROPOSAL_MISPLACED for one that is not the next: it would overwrite a block or leave a gap.
+        """
+        problem = self._misplaced(proposal.slot)
+        if problem:
+            raise NodeError("PROPOSAL_MISPLACED", f"a decided block cannot follow: {problem}", "verify the store")
         if self._outcome is None or self._outcome.proposal != proposal:
             self._execute(proposal)
         if self._outcome is None:

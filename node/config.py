@@ -176,6 +176,9 @@ def load_config(path: Path) -> Config:
         table = tomllib.loads(path.read_text())
     except FileNotFoundError as error:
         raise ConfigError("CONFIG_MISSING", f"no {path.name} in {path.parent}", "run `node init` first") from error
+    except OSError as error:
+        message = f"{path.name} cannot be read: {error.strerror}"
+        raise ConfigError("CONFIG_INVALID", message, "give this user the file") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError("CONFIG_INVALID", f"{path.name}: {error}", "correct node.toml") from error
     return config_from(table)

@@ -10,6 +10,7 @@ founders = ["0x..."]              # the first creates the Council with its first
 "0x..." = "1000000000000000000"
 """
 
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -30,9 +31,12 @@ CHAIN_ID = 20_210_310
 GAS_LIMIT = 30_000_000
 WINDOW = 3_600
 WINDOW_RANGE = 60, 86_400
+WEI = re.compile("[0-9]{1,39}")
 UNNAMED_RULES = 1
 """Genesis files of the first rules did not name them."""
 EXTRA_DATA = b"tideprint"
+LATEST_TIME = 253_370_764_800
+"""UTC seconds of the year 9999: who reads blocks may count on dates of four digits."""
 OPEN_SHARE = 8
 """An account that is neither member nor role holder may ask for one part in so many of a block's gas."""
 
@@ -95,6 +99,8 @@ def load_genesis(path: Path) -> Genesis:
         table = tomllib.loads(path.read_text())
     except FileNotFoundError as error:
         raise ConfigError("GENESIS_MISSING", f"no {path.name} in {path.parent}", "run `node init` first") from error
+    except OSError as error:
+        raise _invalid(f"{path.name} cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise _invalid(f"{path.name}: {error}") from error
     unknown = sorted(set(table) - set(_READERS))
@@ -153,10 +159,15 @@ def _alloc(table: object) -> dict[bytes, int]:
         raise _invalid("alloc must be a table of address = wei")
     alloc = {}
     for address, wei in table.items():
-        if not isinstance(wei, str) or not wei.isdecimal() or int(wei) >= 2**128:
-            raise _invalid(f"alloc of {address} must be a decimal string of wei")
-        alloc[parse_address(address, "alloc")] = int(wei)
+        alloc[parse_address(address, "alloc")] = parse_wei(wei, f"alloc of {address}")
     return alloc
+
+
+def parse_wei(text: object, where: str) -> int:
+    """A balance as people write it. Raises ConfigError GENESIS_INVALID."""
+    if not isinstance(text, str) or not WEI.fullmatch(text) or int(text) >= 2**128:
+        raise _invalid(f"{where} must be a decimal string of wei")
+    return int(text)
 
 
 def _founders(table: Mapping[str, object]) -> tuple[bytes, ...]:
@@ -177,7 +188,7 @@ def _rules(table: Mapping[str, object]) -> int:
 
 _READERS: dict[str, Callable[[Mapping[str, object]], Any]] = {
     "founders": _founders,
-    "time": lambda table: _whole(table, "time", None, 1),
+    "time": lambda table: _whole(table, "time", None, 1, LATEST_TIME),
     "chain_id": lambda table: _whole(table, "chain_id", CHAIN_ID, 1, 2**53 - 1),
     "gas_limit": lambda table: _whole(table, "gas_limit", GAS_LIMIT, 1_000_000, 2**40),
     "alloc": lambda table: _alloc(table.get("alloc", {})),

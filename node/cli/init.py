@@ -18,7 +18,7 @@ from node.config import (
     write_config,
 )
 from node.errors import ConfigError
-from node.genesis import CHAIN_ID, GAS_LIMIT, Genesis, load_genesis, write_genesis
+from node.genesis import CHAIN_ID, GAS_LIMIT, Genesis, load_genesis, parse_wei, write_genesis
 from node.keystore import credential, make_key, read_passphrase, require_passphrase
 
 
@@ -80,6 +80,8 @@ def init(
         load_genesis(data / GENESIS_FILE)
     except FileExistsError as error:
         raise click.ClickException(f"ALREADY_INITIALISED: {error.filename} exists (choose another --data)") from error
+    except OSError as error:
+        raise click.ClickException(f"UNWRITABLE: {error.filename}: {error.strerror} (choose another --data)") from error
     except ConfigError as error:
         raise Refusal(error) from error
     click.echo(f"{data / GENESIS_FILE}: chain {born.chain_id}, the Council will be at {checksummed(born.council)}")
@@ -109,6 +111,5 @@ def _warn_of_settings(data: Path) -> None:
 
 def _parse_alloc(entry: str) -> tuple[bytes, int]:
     address, _, wei = entry.partition("=")
-    if not wei.isdecimal():
-        raise ConfigError("GENESIS_INVALID", f"--alloc {entry}: not ADDRESS=WEI", "write 0x...=1000")
-    return parse_address(address, "--alloc"), int(wei)
+    amount = parse_wei(wei, f"--alloc {entry[:100]}: what follows ADDRESS=")
+    return parse_address(address, "--alloc"), amount

@@ -38,6 +38,9 @@ def test_init_refuses_what_it_cannot_use(tmp_path: Path) -> None:
     assert "CONFIG_INVALID" in bad.output
     alloc = run("init", "--data", str(tmp_path), "--founder", FOUNDER.address, "--alloc", "x")
     assert "GENESIS_INVALID" in alloc.output
+    file = tmp_path / "file"
+    file.write_text("")
+    assert "UNWRITABLE" in run("init", "--data", str(file / "below"), "--founder", FOUNDER.address).output
     assert not (tmp_path / "genesis.toml").exists()
 
 

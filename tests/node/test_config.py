@@ -76,12 +76,14 @@ def test_genesis_file_round_trip(tmp_path: Path) -> None:
         ("founders = [", "GENESIS_INVALID"),
         ("time = 1\nfounders = []", "GENESIS_INVALID"),
         ("time = 1", "GENESIS_INVALID"),
+        ("time = 1616025600000\nfounders = ['{f}']", "GENESIS_INVALID"),
         ("founders = ['{f}']", "GENESIS_INVALID"),
         ("time = 1\nfounders = ['{f}', '{f}']", "GENESIS_INVALID"),
         ("time = 1\nfounders = ['{f}']\nchain = 3", "GENESIS_INVALID"),
         ("time = 1\nfounders = ['{f}']\ngas_limit = 5", "GENESIS_INVALID"),
         ("time = 1\nfounders = ['{f}']\nalloc = 5", "GENESIS_INVALID"),
         ("time = 1\nfounders = ['{f}']\n[alloc]\n'{f}' = 5", "GENESIS_INVALID"),
+        ("time = 1\nfounders = ['{f}']\n[alloc]\n'{f}' = '" + "9" * 5_000 + "'", "GENESIS_INVALID"),
         ("time = 1\nfounders = ['{f}']\nwindow = 59", "GENESIS_INVALID"),
         ("time = 1\nfounders = ['{f}']\nwindow = 86401", "GENESIS_INVALID"),
         ("time = 1\nfounders = ['{f}']\nrules = 0", "GENESIS_INVALID"),
@@ -98,6 +100,13 @@ def test_genesis_refused(tmp_path: Path, text: str, code: str) -> None:
     path.write_text(text.replace("{f}", FOUNDER.address))
     with pytest.raises(ConfigError, match=code):
         load_genesis(path)
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"CONFIG_INVALID.*cannot be read"):
+        load_config(tmp_path)
+    with pytest.raises(ConfigError, match=r"GENESIS_INVALID.*cannot be read"):
+        load_genesis(tmp_path)
 
 
 def test_genesis_missing(tmp_path: Path) -> None:

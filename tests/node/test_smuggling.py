@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from node.addresses import checksummed
-from node.genesis import Genesis
+from node.errors import NodeError
+from node.genesis import LATEST_TIME, Genesis
 from node.proposals import Proposal, Slot
 from node.rules.allowance import TABLE
 from tests.node.support import (
@@ -178,10 +179,20 @@ def test_a_little_at_a_time_beyond_the_allowance(nodes: list[Chain]) -> None:
 def test_a_wrong_place_or_time(nodes: list[Chain]) -> None:
     """A time that goes back would reopen a window that has passed."""
     head = nodes[0].application.head
-    for number, time in ((1, 0), (1, -3_600), (2, 1), (0, 1), (1, 2**63)):
+    for number, time in ((1, 0), (1, -3_600), (2, 1), (0, 1), (-1, 1), (1, 2**63), (1, LATEST_TIME - head.time)):
         slot = Slot(head.number + number, head.time + time)
         for node in nodes:
-            assert not node.application.process_proposal(Proposal(slot, (sign(FOUNDER, 4),))).accepted
+            proposal = Proposal(slot, (sign(FOUNDER, 4),))
+            assert not node.application.process_proposal(proposal).accepted
+            with pytest.raises(NodeError, match="PROPOSAL_MISPLACED"):
+                node.application.finalize_block(proposal)
+
+
+def test_the_last_time_there_is(nodes: list[Chain]) -> None:
+    """The end of its window can still be told."""
+    slot = Slot(nodes[0].application.head.number + 1, LATEST_TIME - 1)
+    verdict = nodes[0].application.process_proposal(Proposal(slot, (sign(STRANGER, 0, gas=ALLOWANCE + 1),)))
+    assert [refusal.code for refusal in verdict.refusals] == ["ALLOWANCE_SPENT"]
 
 
 @pytest.mark.parametrize("way", ["no creation", "a nonce used up by others", "no council", "a stranger"])
