@@ -84,6 +84,14 @@ class Database:
             row = self._connection.execute(statement, values).fetchone()
         return None if row is None else row[0]
 
+    def meta(self, name: str) -> Any:
+        """A value of the table `meta` that is always there. Raises `DATABASE_DAMAGED` if it is not."""
+        found = self.value("SELECT value FROM meta WHERE name = ?", (name,))
+        if found is None:
+            hint = "restore this file from a backup, then replay the tombstones"
+            raise StoreDamaged("DATABASE_DAMAGED", f"{self.path.name} lost its {name}", hint)
+        return found
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All or nothing, durable when the block ends. Not nestable."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from protocol.canonical import canonical
 from protocol.quantities import DeviceId, SubjectId
 from vault.database import Database
-from vault.errors import KeyErased, StoreUnavailable, VaultError
+from vault.errors import KeyErased, VaultError
 from vault.keys import KeyTree
 from vault.paths import (
     SUBJECT_DEPTH,
@@ -28,6 +28,8 @@ from vault.payloads import Place, Purpose, seal, unseal
 from vault.slots import Slots
 
 SUBJECT_SIZE = 16
+STORE = "identity map"
+"""How the key database calls this store."""
 SCHEMA = """
 CREATE TABLE entry(id INTEGER PRIMARY KEY, sealed BLOB NOT NULL);
 CREATE TABLE meta(name TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -91,9 +93,7 @@ class IdentityMap:
         self._period = period_path(tenant, TIMELESS_PERIOD)
         self._entropy = entropy
         self._may_serve = may_serve
-        if database.value("SELECT value FROM meta WHERE name = 'allocations'") > slots.allocations:
-            hint = "bring back the key database of the same moment; going on would use keys twice"
-            raise StoreUnavailable("KEYS_ROLLED_BACK", "the key database is older than the identity map", hint)
+        slots.compare(STORE, int(database.meta("allocations")))
         self._index: _Index | None = None
 
     def load(self) -> None:
@@ -238,8 +238,9 @@ class IdentityMap:
             if old is not None:
                 self._database.execute("DELETE FROM entry WHERE id = ?", (leaf_index(old),))
             self._database.execute("INSERT INTO entry VALUES (?, ?)", (leaf_index(path), sealed))
-            allocations = self._slots.allocations
-            self._database.execute("UPDATE meta SET value = ? WHERE name = 'allocations'", (allocations,))
+            stands = self._slots.allocations
+            self._database.execute("UPDATE meta SET value = ? WHERE name = 'allocations'", (stands,))
+        self._slots.heard(STORE, stands)
         self._known.add(path, entry)
 
     def _place(self, path: Path) -> Place:

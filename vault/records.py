@@ -40,6 +40,8 @@ from vault.payloads import Place, Purpose, seal, unseal
 from vault.slots import Slots
 
 LEAVES_PER_RECORD = 2
+STORE = "records"
+"""How the key database calls this store."""
 
 SCHEMA = """
 CREATE TABLE record(id INTEGER PRIMARY KEY, cid BLOB NOT NULL, salt_mark BLOB NOT NULL UNIQUE);
@@ -79,10 +81,7 @@ class RecordKeeper:
         """`may_use` raises when a subject is unknown, it or the path is being erased, or the vault is locked."""
         self._shelf = shelf
         self._may_use = may_use
-        rows, keys = self._allocations(), shelf.slots.allocations
-        if rows > keys:
-            hint = "bring back the key database of the same moment; going on would use keys twice"
-            raise StoreUnavailable("KEYS_ROLLED_BACK", "the key database is older than the records", hint)
+        shelf.slots.compare(STORE, int(shelf.database.meta("allocations")))
 
     def seal(self, subject: SubjectId, kind: RecordKind, day: Day, record: Mapping[str, Any]) -> Receipt:
         """Seal one record, durably. See `seal_many`."""
@@ -157,13 +156,13 @@ class RecordKeeper:
         self, rows: Sequence[tuple[int, Cid, bytes]], owners: Sequence[tuple[int, bytes]], blocks: Mapping[Cid, bytes]
     ) -> None:
         """Rows in one commit, which comes after the blocks are durable; a salt or slot used before undoes all."""
-        shelf = self._shelf
+        shelf, stands = self._shelf, self._shelf.slots.allocations
         try:
             with shelf.database.transaction():
                 shelf.database.execute_many("INSERT INTO record VALUES (?, ?, ?)", rows)
                 shelf.database.execute_many("INSERT INTO owner VALUES (?, ?)", owners)
                 query = "UPDATE meta SET value = ? WHERE name = 'allocations'"
-                shelf.database.execute(query, (shelf.slots.allocations,))
+                shelf.database.execute(query, (stands,))
                 shelf.blocks.put(blocks)
         except sqlite3.IntegrityError as error:
             if "salt_mark" in str(error):
@@ -171,9 +170,7 @@ class RecordKeeper:
                 raise Refusal(RefusalCode.SALT_REUSED, "a salt came a second time", hint) from error
             hint = "bring back the key database of the same moment; nothing was overwritten"
             raise StoreUnavailable("KEYS_ROLLED_BACK", "a slot is taken already", hint) from error
-
-    def _allocations(self) -> int:
-        return int(self._shelf.database.value("SELECT value FROM meta WHERE name = 'allocations'"))
+        shelf.slots.heard(STORE, stands)
 
     def open(self, record_id: RecordId) -> OpenedRecord:
         """Open one record. Raises `RECORD_UNKNOWN` (never there or erased), `ERASURE_UNDER_WAY`, or what is damaged."""

@@ -1,12 +1,17 @@
 """Which slots of the key tree are taken: counters in the key database, so that a frontier can never pass a live key.
 
 Counters only grow. A period counts its subject slots; a subject slot counts its record slots.
+
+Every taking has a number. A store writes down the number it stands at in each commit of its own, and the key database
+what it last heard of each store: a store that stands before that was rolled back, a key database that stands before a
+store as well. What a store committed last is heard of at the next taking, or when the vault is closed.
 """
 
 import json
 from collections.abc import Iterable, Mapping
 
 from vault.database import Database
+from vault.errors import StoreUnavailable
 from vault.keyplan import Frontier
 from vault.paths import (
     FAN_OUT,
@@ -31,6 +36,9 @@ class Slots:
         self._database = database
         self._timeless = period_path(tenant, 0)
         self._tenant = Path(self._timeless[:TENANT_DIGITS])
+        self._heard: dict[str, int] = {}
+        self.behind: dict[str, int] = {}
+        """Stores that were rolled back, and where they stand."""
 
     def new_subject(self, period: Path, leaves: int) -> Path:
         """A subject prefix never used before in this period, with its first leaves taken. Raises `SLOTS_EXHAUSTED`."""
@@ -65,11 +73,41 @@ class Slots:
 
     def _count(self) -> None:
         self._database.execute("UPDATE meta SET value = value + 1 WHERE name = 'allocations'")
+        self._write_heard()
 
     @property
     def allocations(self) -> int:
-        """How often slots were taken: a key database whose number fell behind the records was rolled back."""
-        return int(self._database.value("SELECT value FROM meta WHERE name = 'allocations'"))
+        """How often slots were taken."""
+        return int(self._database.meta("allocations"))
+
+    def compare(self, store: str, stands: int) -> None:
+        """Where a store stands when it is opened. Raises `KEYS_ROLLED_BACK` if that is beyond the key database."""
+        if stands > self.allocations:
+            hint = "bring back the key database of the same moment; going on would use keys twice"
+            raise StoreUnavailable("KEYS_ROLLED_BACK", f"the key database is older than the {store}", hint)
+        if stands < int(self._database.value("SELECT value FROM meta WHERE name = ?", (_heard_of(store),)) or 0):
+            self.behind[store] = stands
+
+    def heard(self, store: str, stands: int) -> None:
+        """A store committed at this number; written down at the next taking."""
+        self._heard[store] = stands
+
+    def accept(self) -> None:
+        """Take the stores that were rolled back as they are now."""
+        self._heard.update(self.behind)
+        self.keep_heard()
+        self.behind.clear()
+
+    def keep_heard(self) -> None:
+        """Write down now where the stores stand."""
+        if self._heard:
+            with self._database.transaction():
+                self._write_heard()
+
+    def _write_heard(self) -> None:
+        rows = [(_heard_of(store), stands) for store, stands in self._heard.items()]
+        self._database.execute_many("INSERT OR REPLACE INTO meta VALUES (?, ?)", rows)
+        self._heard.clear()
 
     def leaves_under(self, prefix: Path) -> int:
         """How many record slots were taken under a prefix."""
@@ -108,6 +146,10 @@ class Slots:
         if count is None or count >= RECORD_SLOTS:
             return []
         return [Frontier(subject, record_path(subject, count))]
+
+
+def _heard_of(store: str) -> str:
+    return f"heard of {store}"
 
 
 def _check(scope: Path, wanted: int) -> None:

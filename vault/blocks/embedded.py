@@ -31,7 +31,7 @@ class SqliteBlockStore:
 
     def get(self, cid: Cid) -> bytes:
         """The block, checked against its identifier."""
-        block = self._database.value("SELECT bytes FROM block WHERE cid = ?", (cid,))
+        block = self._database.value("SELECT CAST(bytes AS BLOB) FROM block WHERE cid = ?", (cid,))
         if block is None:
             raise missing(cid)
         return check_block(cid, block)
