@@ -9,6 +9,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
@@ -151,7 +152,7 @@ class Vault:
         self._root = FileRootSlot(self.directory / ROOT_FILE, allow_remnants=options.allow_remnants)
         self._keep(self._root.close)
         key_rows = self._database(KEYS_FILE)
-        vault_id = key_rows.value("SELECT value FROM meta WHERE name = 'vault id'")
+        vault_id = key_rows.meta("vault id")
         self._keys = KeyTree(key_rows, self._root, bytes(vault_id), options.entropy, options.on_step)
         self._slots = Slots(key_rows, tenant)
         self._rows = self._database(RECORDS_FILE)
@@ -165,7 +166,8 @@ class Vault:
         self._tags = PersonTags(self.identity, self._keys)
         self._open_erasures()
         self._open_retention(RecordKeeper(shelf, lambda _subject, _path: None))
-        self._locked = bool(self._revived())
+        self._locked = bool(self._slots.behind or self._revived())
+        self._keep(self._keep_heard)
 
     def _open_erasures(self) -> None:
         options = self._options
@@ -214,6 +216,10 @@ class Vault:
 
     def _keep(self, closer: Callable[[], None]) -> None:
         self._closers.append(closer)
+
+    def _keep_heard(self) -> None:
+        with suppress(VaultError):  # a full disk: only the notice of what the last commit rolled back is lost
+            self._slots.keep_heard()
 
     def _check_lock(self) -> None:
         if self._locked:
@@ -287,6 +293,7 @@ class Vault:
             store.erase(ErasureTarget(None, revived))
         self._directory.load()
         self.identity.load()
+        self._slots.accept()
         self._locked = bool(self._revived())
         return len(revived)
 
