@@ -13,7 +13,7 @@ from protocol.records import RecordKind
 from vault import Draft, RecordId, Vault, VaultOptions
 from vault.database import Database
 from vault.keys import SCHEMA, KeyTree, nothing
-from vault.roots import FileRootSlot
+from vault.roots import FileRootSlot, RootSlot
 from vault.slots import Slots
 
 TODAY = Day(20_780)
@@ -58,9 +58,16 @@ def seal_days(vault: Vault, subject: SubjectId, count: int, first: Day = TODAY) 
 class Tree:
     """A key tree with its files."""
 
-    def __init__(self, directory: Path, *, create: bool = True, on_step: Callable[[str], None] = nothing) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        create: bool = True,
+        on_step: Callable[[str], None] = nothing,
+        root: RootSlot | None = None,
+    ) -> None:
         self.directory = directory
-        self.root = FileRootSlot(directory / "root.slot", create=create, allow_remnants=True)
+        self.root: RootSlot = root or FileRootSlot(directory / "root.slot", create=create, allow_remnants=True)
         self.database = Database(directory / "keys.db", SCHEMA, create=create)
         try:
             self.keys = KeyTree(self.database, self.root, VAULT_ID, os.urandom, on_step)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from vault.process import random_buffer
 from vault.roots.file import FileRootSlot
-from vault.roots.keeper_link import KeeperAddress
+from vault.roots.keeper_link import KeeperAddress, KeeperLink
 from vault.roots.shares import SharesRootSlot
 from vault.roots.slot import Entropy, RootSlot
 from vault.roots.token import TokenRootSlot, read_pin
@@ -33,7 +33,9 @@ class TokenSettings:
 
 @dataclass(frozen=True, slots=True)
 class SharesSettings:
-    """`threshold` of the keepers are needed; `identity` is the directory of `make_identity`, relative as above."""
+    """`threshold` of the keepers are needed; `identity` is the directory of `make_identity`, relative as above.
+
+    The keepers' order is part of the secret: append, never reorder."""
 
     threshold: int
     keepers: tuple[KeeperAddress, ...]
@@ -60,4 +62,5 @@ def open_root(
         case TokenSettings(module, token, label, pin_file, credential):
             return TokenRootSlot(module, token, label, read_pin(pin_file, credential))
         case SharesSettings(threshold, keepers, identity, timeout):
-            return SharesRootSlot(keepers, threshold, directory / identity, timeout=timeout, entropy=entropy)
+            links = [KeeperLink(keeper, directory / identity, timeout) for keeper in keepers]
+            return SharesRootSlot(links, threshold, entropy=entropy)

@@ -9,16 +9,15 @@ Shares of an attempt that never committed count like those of an old epoch: its 
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import combinations
-from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from vault.errors import RootRefused, StoreDamaged, StoreUnavailable, VaultError
 from vault.process import random_buffer, wipeable
-from vault.roots.keeper_link import KeeperAddress, KeeperLink, KeeperSilent
+from vault.roots.keeper_link import KeeperSilent
 from vault.roots.layout import check_of
 from vault.roots.shamir import combine, split
 from vault.roots.slot import SECRET_SIZE, Entropy, RootReport, Secret, is_kept, root_key
@@ -35,28 +34,30 @@ class View:
     owner: bytes
 
 
+class Link(Protocol):
+    """The way to one keeper."""
+
+    name: str
+
+    def ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Its answer. Raises `KeeperSilent`."""
+
+    def close(self) -> None:
+        """Hang up."""
+
+
 class SharesRootSlot:
     """A root slot spread over keepers; `threshold` of them are needed."""
 
-    def __init__(
-        self,
-        keepers: tuple[KeeperAddress, ...],
-        threshold: int,
-        identity: Path,
-        *,
-        timeout: float = 2.0,
-        entropy: Entropy = random_buffer,
-    ) -> None:
-        """Raises `ROOT_SETTINGS`, `KEEPER_IDENTITY`; nobody is asked yet."""
-        if not 2 <= threshold <= len(keepers) <= KEEPERS_LIMIT or len({keeper.name for keeper in keepers}) < len(
-            keepers
-        ):
+    def __init__(self, links: Sequence[Link], threshold: int, *, entropy: Entropy = random_buffer) -> None:
+        """The place of a link in the list is the number of its share. Raises `ROOT_SETTINGS`; nobody is asked yet."""
+        if not 2 <= threshold <= len(links) <= KEEPERS_LIMIT or len({link.name for link in links}) < len(links):
             hint = "name 2 to 15 keepers, each once, of which at least 2 are needed"
-            raise VaultError("ROOT_SETTINGS", f"{threshold} of {len(keepers)} keepers will not do", hint)
-        self._links = {number: KeeperLink(keeper, identity, timeout) for number, keeper in enumerate(keepers, 1)}
+            raise VaultError("ROOT_SETTINGS", f"{threshold} of {len(links)} keepers will not do", hint)
+        self._links = dict(enumerate(links, 1))
         self._threshold = threshold
         self._entropy = entropy
-        self._pool = ThreadPoolExecutor(len(keepers), "keeper")
+        self._pool = ThreadPoolExecutor(len(links), "keeper")
         self._fresh: tuple[Secret, bytes] | None = None
 
     def held(self) -> tuple[Secret, ...]:
@@ -130,9 +131,10 @@ class SharesRootSlot:
             buffer[:] = bytes(len(buffer))
         taken = {number: view for number, view in _read(answers).items() if made in view.held}
         for answer in answers.values():
-            if answer.get("error") in (STALE, "ROOT_FOREIGN"):
+            code = answer.get("error")
+            if code in (STALE, "ROOT_FOREIGN") or (code == "ROOT_FULL" and len(taken) < self._threshold):
                 hint = "open the current key database of this vault; nothing came into use"
-                raise RootRefused(str(answer["error"]), f"a keeper says: {answer.get('message')}", hint)
+                raise RootRefused(str(code), f"a keeper says: {answer.get('message')}", hint)
         if len(taken) < self._threshold:
             raise self._too_few(taken, f"only {len(taken)} took their share of epoch {epoch}")
         self._fresh = made, key
