@@ -2,7 +2,7 @@
 
 Blocks are single raw blocks, pinned one by one; neither MFS nor the filestore is used, so nothing else keeps them.
 Reading and looking is offline: a daemon asked for a block it does not have must not fetch it from a peer that still
-has it. Only `fetch` goes to peers. Identifiers are compared as bytes, as daemons write them in several bases.
+has it. Identifiers are compared as bytes, as daemons write them in several bases.
 """
 
 import os
@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from itertools import islice
 
 from vault.blocks.car import write_car
+from vault.blocks.privacy import check_private
 from vault.blocks.rpc import BLOCKED, NOT_FOUND, NOT_PINNED, KuboRpc, MemberFailed
 from vault.blocks.settings import MemberSettings, SwarmSettings
-from vault.blocks.store import check_block
 from vault.cids import Cid, cid_of, cid_text, parse_cid
 from vault.errors import StoreDamaged, VaultError
 
@@ -48,11 +48,12 @@ class KuboMember:
     ) -> None:
         self.name = settings.name
         self._rpc = KuboRpc(settings, limits, sleep)
+        self._private = False
         self._denylist = settings.denylist
-        self._fetch_limit = f"{max(1, int(limits.answer_seconds) - 1)}s"
 
     def put(self, blocks: Mapping[Cid, bytes]) -> None:
-        """Store and pin blocks, in archives of bounded size."""
+        """Store and pin blocks, in archives of bounded size. Raises `KUBO_NOT_PRIVATE` before anything is sent."""
+        self.check_private()
         for batch in _by_size(blocks):
             answered = self._rpc.request("/dag/import", (), {"pin-roots": "true"}, lambda batch=batch: _archive(batch))  # type: ignore[misc]
             pinned = set()
@@ -64,13 +65,6 @@ class KuboMember:
             if not pinned >= set(batch):
                 raise MemberFailed(self.name, "did not say that it pinned all blocks")
 
-    def put_one(self, cid: Cid, block: bytes) -> None:
-        """Store and pin one block by a request of its own."""
-        options = {"cid-codec": "raw", "mhtype": "sha2-256", "pin": "true"}
-        found = self._rpc.request("/block/put", (), options, lambda: iter((check_block(cid, block),)))
-        if parse_any(found[0].get("Key", "")) != cid:
-            raise MemberFailed(self.name, "gave a block another identifier")
-
     def get(self, cid: Cid) -> bytes | None:
         """The block as this member has it, unchecked, or None. Nothing is fetched from peers."""
         try:
@@ -79,22 +73,6 @@ class KuboMember:
             if NOT_FOUND in failure.message or BLOCKED in failure.message:
                 return None
             raise
-
-    def fetch(self, cids: Iterable[Cid]) -> None:
-        """Fetch blocks from peers and pin them."""
-        self._pin(cids, {"recursive": "false", "timeout": self._fetch_limit})
-
-    def pin(self, cids: Iterable[Cid]) -> None:
-        """Pin blocks that are here."""
-        self._pin(cids, {"recursive": "false", **OFFLINE})
-
-    def _pin(self, cids: Iterable[Cid], options: Mapping[str, str]) -> None:
-        for batch in _batches(cids):
-            pinned: set[Cid | None] = set()
-            for item in self._rpc.request("/pin/add", [cid_text(cid) for cid in batch], options):
-                pinned.update(parse_any(text) for text in item.get("Pins") or ())
-            if not pinned >= set(batch):
-                raise MemberFailed(self.name, "did not say that it pinned all blocks")
 
     def unpin(self, cids: Iterable[Cid]) -> None:
         """Unpin blocks; those not pinned are fine."""
@@ -180,6 +158,7 @@ class KuboMember:
 
     def collect_garbage(self) -> int:
         """Drop what is not pinned; returns how many blocks went. It locks the whole repository meanwhile."""
+        self.check_private(again=True)
         dropped = 0
         for item in self._rpc.request("/repo/gc"):
             if item.get("Error"):
@@ -194,9 +173,12 @@ class KuboMember:
         peers = self._rpc.request("/swarm/peers")[0].get("Peers") or ()
         return MemberStatus(version, stat["NumObjects"], stat["RepoSize"], len(peers))
 
-    def configuration(self) -> dict[str, object]:
-        """The daemon's configuration without its secrets."""
-        return self._rpc.request("/config/show")[0]
+    def check_private(self, *, again: bool = False) -> None:
+        """Raises `KUBO_NOT_PRIVATE` with the setting at fault; asks the daemon once, or `again`."""
+        if again or not self._private:
+            self._private = False
+            check_private(self._rpc.request("/config/show")[0])
+            self._private = True
 
     def identity(self) -> tuple[str, ...]:
         """Addresses at which peers reach it, each with its peer identity."""

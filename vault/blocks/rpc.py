@@ -88,7 +88,7 @@ class KuboRpc:
 
     def download(self, path: str, arguments: Sequence[str], options: Options | None = None) -> bytes:
         """Call an endpoint that answers with bytes."""
-        return bytes(self._retried(path, arguments, options, None, decoder=None))
+        return bytes(self._retried(path, arguments, options, None, decoder="none"))
 
     def _retried(
         self,
@@ -96,7 +96,7 @@ class KuboRpc:
         arguments: Sequence[str],
         options: Options | None,
         upload: Callable[[], Iterable[bytes]] | None,
-        decoder: str | None,
+        decoder: str,
     ) -> Any:
         for attempt in range(self._attempts):
             try:

@@ -1,23 +1,33 @@
-"""The contract of block stores: every implementation is held to it by joining `STORES`."""
+"""The contract of block stores: every implementation is held to it by joining `KINDS`."""
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from vault.blocks import BlockStore, SqliteBlockStore
+from tests.vault.blocks.kubo_support import swarm_settings
+from tests.vault.blocks.pretender import Pretender
+from vault.blocks import BlockStore, SqliteBlockStore, SwarmBlockStore, open_blocks
 from vault.cids import Cid, cid_of
 from vault.errors import StoreDamaged
 
 Opener = Callable[[Path, bool], BlockStore]
-STORES: dict[str, Opener] = {
-    "sqlite": lambda directory, create: SqliteBlockStore(directory / "blocks.db", create=create),
-}
+KINDS = ["embedded", "pretended", pytest.param("kubo", marks=pytest.mark.xdist_group("kubo"))]
 
 
-@pytest.fixture(params=STORES)
-def opener(request: pytest.FixtureRequest) -> Opener:
-    return STORES[request.param]
+@pytest.fixture(params=KINDS)
+def opener(request: pytest.FixtureRequest) -> Iterator[Opener]:
+    if request.param == "embedded":
+        yield lambda directory, create: SqliteBlockStore(directory / "blocks.db", create=create)
+    elif request.param == "kubo":
+        settings = swarm_settings(request.getfixturevalue("nodes"))
+        yield lambda directory, create: open_blocks(settings, directory, create=create)
+    else:
+        daemons = [Pretender(), Pretender()]
+        yield lambda *_: SwarmBlockStore([daemon.member(f"m{i}") for i, daemon in enumerate(daemons)])
+        for daemon in daemons:
+            daemon.close()
 
 
 @pytest.fixture
@@ -55,6 +65,45 @@ def test_has_and_delete_tell_what_was_there(store: BlockStore) -> None:
     assert store.delete(blocks(5)) == 1
     assert set(store) == set()
     assert store.delete([]) == 0
+
+
+def test_every_member_counts_and_verifies_its_copies(store: BlockStore) -> None:
+    store.put(blocks(3))
+    assert store.count(blocks(5)) == dict.fromkeys(store.members, 3)
+    store.verify(blocks(3))
+    with pytest.raises(StoreDamaged, match="BLOCK_MISSING"):
+        store.verify(blocks(4))
+    store.delete(blocks(2))
+    assert store.count(blocks(5)) == dict.fromkeys(store.members, 1)
+
+
+def test_reconciling_leaves_what_is_wanted(store: BlockStore) -> None:
+    store.put(blocks(5))
+    done = store.reconcile(set(blocks(2)))
+    assert [(each.member, each.removed, each.brought) for each in done] == [(name, 3, 0) for name in store.members]
+    assert set(store) == set(blocks(2))
+    store.verify(blocks(2))
+
+
+def test_collecting_garbage_keeps_what_was_put(store: BlockStore) -> None:
+    store.put(blocks(3))
+    store.collect_garbage()
+    store.verify(blocks(3))
+
+
+def test_barred_blocks_stay_away(store: BlockStore) -> None:
+    erased = os.urandom(20)  # of a run of its own: a daemon never touches it again
+    store.put({**blocks(2), cid_of(erased): erased})
+    assert store.delete([cid_of(erased)]) == 1
+    store.bar([cid_of(erased)])
+    assert store.has([cid_of(erased)]) == set()
+    assert store.delete([cid_of(erased), *blocks(1)]) == 1
+
+
+def test_it_says_how_it_deletes(store: BlockStore) -> None:
+    assert len(store.members) >= 1
+    assert "delete" in store.method or "removed" in store.method
+    assert "asked" in store.proof
 
 
 def test_a_missing_block_has_its_code(store: BlockStore) -> None:
