@@ -14,6 +14,8 @@ from node.transactions import AccessList, Authorization
 Parser = Callable[[Any], Any]
 MOST_PERCENTILES = 100
 MOST_SLOTS = 1_024
+MOST_WANTED = 1_000
+"""Addresses and topics of a log query: filters and subscriptions keep them."""
 TAGS = {"latest", "pending", "safe", "finalized", "earliest"}
 _QUANTITY = re.compile(r"0x(0|[1-9a-fA-F][0-9a-fA-F]{0,63})")
 
@@ -225,11 +227,11 @@ def log_filter(value: object) -> LogFilter:
     topics = value.get("topics") or []
     if not isinstance(topics, list) or len(topics) > 4:
         raise _Wrong("topics must be a list of at most 4")
+    listed = [addresses if isinstance(addresses, list) else [addresses], *(t for t in topics if isinstance(t, list))]
+    if sum(map(len, listed)) > MOST_WANTED:
+        raise _Wrong(f"more than {MOST_WANTED} addresses and topics")
     return LogFilter(
-        query=log_query(
-            [address(item) for item in (addresses if isinstance(addresses, list) else [addresses])],
-            [_topics(item) for item in topics],
-        ),
+        query=log_query([address(item) for item in listed[0]], [_topics(item) for item in topics]),
         block_hash=None if block_hash is None else hash32(block_hash),
         first=block(value.get("fromBlock") or "latest"),
         last=block(value.get("toBlock") or "latest"),

@@ -36,6 +36,15 @@ def counter(client: Client) -> str:
     return str(client.mined(sign(FOUNDER, 1, None, data=creation("counter"), gas=2_000_000))["contractAddress"])
 
 
+@pytest.mark.parametrize("method", ["eth_getLogs", "eth_newFilter"])
+def test_a_log_query_names_no_more_than_a_filter_may_keep(client: Client, method: str) -> None:
+    addresses = [f"0x{number:040x}" for number in range(600)]
+    topics = [[f"0x{number:064x}" for number in range(200)]] * 2
+    client.ask(method, {"address": addresses, "topics": topics})
+    error = client.error(method, {"address": [*addresses, NOBODY], "topics": topics})
+    assert (error["code"], "more than 1000 addresses and topics" in error["message"]) == (-32602, True)
+
+
 def test_limits(tmp_path_factory: pytest.TempPathFactory) -> None:
     limits = Limits(body_bytes=2_000, batch=2, log_blocks=1, filters=1, calls=1)
     with serving(tmp_path_factory.mktemp("limits"), limits=limits) as running:
