@@ -20,7 +20,7 @@ from protocol.canonical import canonical
 from protocol.quantities import Reference, Salt
 from protocol.references import SALT_SIZE, Kind, Opening
 from vault.database import Database
-from vault.errors import StoreUnavailable, VaultError
+from vault.errors import StoreDamaged, StoreUnavailable, VaultError
 
 DOMAIN = b"tideprint/certificate/1"
 SEED_SIZE = 32
@@ -68,6 +68,9 @@ def load_signer(path: Path, entropy: Callable[[int], bytes] | None = None) -> Ed
     except OSError as error:
         hint = "bring back the service key; certificates cannot be signed without it"
         raise StoreUnavailable("SERVICE_KEY_MISSING", f"{path.name}: {error}", hint) from error
+    if len(seed) != SEED_SIZE:
+        hint = "bring back the service key; certificates cannot be signed without it"
+        raise StoreUnavailable("SERVICE_KEY_MISSING", f"{path.name} has {len(seed)} bytes, not {SEED_SIZE}", hint)
     return Ed25519PrivateKey.from_private_bytes(seed)
 
 
@@ -93,6 +96,10 @@ class CertificateBook:
     def public_key(self) -> bytes:
         """The Ed25519 key, 32 bytes, that verifies the certificates."""
         return self._signer.public_key().public_bytes_raw()
+
+    def sign_with(self, signer: Ed25519PrivateKey) -> None:
+        """Sign with this key from now on, after a rotation."""
+        self._signer = signer
 
     def issue(self, facts: dict[str, Any]) -> Certificate:
         """Sign and store a certificate, inside the caller's transaction."""
@@ -143,7 +150,11 @@ class CertificateBook:
     def _select(self, condition: str, values: Sequence[Any] = ()) -> list[Certificate]:
         columns = "SELECT number, body, signature, salt FROM certificate "
         rows = self._database.rows(columns + condition, values)
-        return [
-            Certificate(number, json.loads(body), signature, Opening(Kind.ERASURE, Salt(salt), body))
-            for number, body, signature, salt in rows
-        ]
+        try:
+            return [
+                Certificate(number, json.loads(body), signature, Opening(Kind.ERASURE, Salt(salt), body))
+                for number, body, signature, salt in rows
+            ]
+        except ValueError as error:
+            hint = "restore records.db from a backup, then replay the tombstones"
+            raise StoreDamaged("DATABASE_DAMAGED", "a certificate does not read", hint) from error

@@ -14,7 +14,7 @@ from typing import Any
 from protocol.canonical import canonical
 from protocol.quantities import Day, Seconds, SubjectId
 from vault.database import Database
-from vault.errors import KeyErased, VaultError
+from vault.errors import KeyErased, StoreDamaged, VaultError
 from vault.keys import KeyTree
 from vault.paths import SUBJECT_DEPTH, Path, parse, period_path, record_path
 from vault.payloads import Place, Purpose, seal, unseal
@@ -199,5 +199,9 @@ def _report(found: dict[str, Any]) -> StoreReport:
 
 def _erasure(row: tuple[str, str, str, int, int, str, str | None]) -> Erasure:
     erasure_id, state, cause, cause_at, at, reports, certificate = row
-    parsed = tuple(map(_report, json.loads(reports)))
-    return Erasure(erasure_id, State(state), Cause(cause), Seconds(cause_at), Seconds(at), parsed, certificate)
+    try:
+        parsed = tuple(map(_report, json.loads(reports)))
+        return Erasure(erasure_id, State(state), Cause(cause), Seconds(cause_at), Seconds(at), parsed, certificate)
+    except (KeyError, TypeError, ValueError) as error:
+        hint = "restore records.db from a backup, then replay the tombstones"
+        raise StoreDamaged("DATABASE_DAMAGED", "the row of an erasure does not read", hint) from error
