@@ -2,10 +2,11 @@
 
     keycommit (32) ‖ nonce (12) ‖ AES-256-GCM(length u32 ‖ payload ‖ zeros) ‖ tag (16)
 
-Additional data: "vkt1 payload" ‖ vault id (16) ‖ purpose length u8 ‖ purpose ‖ path (14 hex digits), so a block opens
-at its own place only. GCM does not commit to its key, hence the commitment HMAC(leaf key, "vkt1 keycommit") in front.
-A leaf key seals one payload; an update is a new leaf. Should a restored slot counter give a leaf twice, the encryption
-key HMAC(leaf key, "vkt1 encrypt" ‖ nonce) is another all the same: each encrypts one plaintext whatever is rolled back.
+Additional data: "vkt1 payload" ‖ vault id (16) ‖ purpose length u8 ‖ purpose ‖ path (14 hex digits) ‖ part (segments
+only, see `vault.segments`), so a block opens at its own place only. GCM does not commit to its key, hence the
+commitment HMAC(leaf key, "vkt1 keycommit") in front. A leaf key seals one payload; an update is a new leaf. Should a
+restored slot counter give a leaf twice, the encryption key HMAC(leaf key, "vkt1 encrypt" ‖ nonce) is another all the
+same: each encrypts one plaintext whatever is rolled back.
 Block sizes are powers of two from 512 B to 1 MiB.
 """
 
@@ -37,6 +38,8 @@ class Purpose(StrEnum):
     OWNER = "owner"
     IDENTITY = "identity"
     TICKET = "ticket"
+    MANIFEST = "manifest"
+    SEGMENT = "segment"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +49,13 @@ class Place:
     vault_id: bytes
     path: Path
     purpose: Purpose
+    part: bytes = b""
 
     @property
     def bound(self) -> bytes:
         """The additional data of the seal."""
         purpose = self.purpose.encode()
-        return b"vkt1 payload" + self.vault_id + bytes((len(purpose),)) + purpose + self.path.encode()
+        return b"vkt1 payload" + self.vault_id + bytes((len(purpose),)) + purpose + self.path.encode() + self.part
 
 
 def block_size(payload: int) -> int:
