@@ -141,6 +141,16 @@ class Erasures:
                 resumed.append(self._table.get(erasure.id))
         return resumed
 
+    def lost(self) -> list[Erasure]:
+        """Open erasures whose ticket is destroyed: they were certified after the backup these rows come from."""
+        before = (State.VERIFIED, State.CERTIFIED, State.PARTIAL_RETAINED)
+        return [each for each in self._table.unfinished() if each.state not in before and each.id not in self._open]
+
+    def drop_lost(self) -> None:
+        """Forget them: what they were about is gone, and the tombstones say so."""
+        for erasure in self.lost():
+            self._table.delete(erasure.id)
+
     def unfinished(self) -> list[Erasure]:
         """Those that are not over."""
         return self._table.unfinished()
@@ -173,6 +183,8 @@ class Erasures:
         try:
             kept = self.retain(erasure.id, self._open[erasure.id])
         except (OSError, TideprintError) as error:
+            if isinstance(error, Refusal) and error.refusal is RefusalCode.CLOCK_UNTRUSTED:
+                raise
             raise _unreachable([(SILO, error)]) from error
         if kept is not None:
             erasure = self._advance(replace(erasure, reports=(kept,)), f"{SILO} verified")
