@@ -19,6 +19,7 @@ BENCHES = {
     "erasure": "erasure",
     "oracles": "oracle",
     "node": "transfers",
+    "peers": "peers.transfers",
     "cost": "cost",
 }
 """Names on the command line and the modules that measure."""
@@ -35,7 +36,7 @@ def _bench(name: str) -> Bench:
 @click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Keep every round here.")
 @click.option("--folder", type=click.Path(file_okay=False, exists=True, path_type=Path), help="The disk to measure on.")
 def main(names: tuple[str, ...], scale: str, json_file: Path | None, folder: Path | None) -> None:
-    """Measure all benches or those named: vault, erasure, oracles, node, cost."""
+    """Measure all benches or those named: vault, erasure, oracles, node, peers, cost."""
     console, results, before = _console(), list[Result](), load()
     with console.status("measuring") as status, tempfile.TemporaryDirectory(dir=folder) as directory:
         for name in names or BENCHES:

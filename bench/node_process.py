@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,10 +49,14 @@ def _ticks(pid: int) -> int:
 
 
 @contextmanager
-def running(folder: Path, founder: str) -> Iterator[NodeProcess]:
-    """Start a node with its usual settings, stop it at the end."""
+def running(
+    folder: Path, founder: str, chain_id: int | None = None, alloc: Sequence[str] = ()
+) -> Iterator[NodeProcess]:
+    """Start a node with its usual settings, stop it at the end. `alloc` are balances as ADDRESS=WEI."""
     command = [sys.executable, "-m", "node"]
     init = [*command, "init", "--data", str(folder), "--founder", founder, "--http", "127.0.0.1:0"]
+    init += [] if chain_id is None else ["--chain-id", str(chain_id)]
+    init += [part for one in alloc for part in ("--alloc", one)]
     subprocess.run(init, check=True, capture_output=True)
     start = [*command, "start", "--data", str(folder), "--log-level", "warning"]
     with subprocess.Popen(start, stdout=subprocess.PIPE, text=True) as process:

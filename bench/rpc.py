@@ -1,4 +1,4 @@
-"""A client of the node that sends from many connections and times reads meanwhile."""
+"""A client of the node that sends from many connections."""
 
 import asyncio
 import time
@@ -9,8 +9,6 @@ import aiohttp
 
 CONNECTIONS = 16
 POLL = 0.02
-PAUSE = 0.02
-"""Seconds between two timed reads."""
 
 
 class Client:
@@ -71,13 +69,3 @@ class Client:
             receipts = await self.ask("eth_getBlockReceipts", hex(number))
             good |= {receipt["transactionHash"] for receipt in receipts if receipt["status"] == "0x1"}
         assert sent <= good, "transactions failed"
-
-    async def timed_calls(self, to: str, data: bytes, until: asyncio.Event) -> list[float]:
-        """Milliseconds that each `eth_call` took, one after the other until told to stop; at least one."""
-        waits: list[float] = []
-        while not (waits and until.is_set()):
-            begin = time.perf_counter()
-            await self.ask("eth_call", {"to": to, "data": "0x" + data.hex()}, "latest")
-            waits.append((time.perf_counter() - begin) * 1_000)
-            await asyncio.sleep(PAUSE)
-        return waits

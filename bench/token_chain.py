@@ -31,7 +31,7 @@ class Signing:
     def setup(self, holders: list[LocalAccount]) -> list[bytes]:
         """The founder's transactions, in order: Council, token, four decisions, tokens for the holders."""
         creations = [
-            compiled_product("Council") + encode(["address[]", "uint256", "uint256", "address"], _council_arguments()),
+            council_creation(),
             compiled_product("HealthToken") + encode(["address"], [checksummed(COUNCIL)]),
         ]
         mints = [call_data("mint(address,uint256)", holder.address, HOLDING) for holder in holders]
@@ -60,20 +60,30 @@ def in_rows(queues: list[list[bytes]]) -> list[bytes]:
     return [one for row in zip(*queues, strict=True) for one in row]
 
 
-def _council_arguments() -> list[Any]:
-    return [[FOUNDER.address], 1, 0, FOUNDER.address]
+def council_creation() -> bytes:
+    """Initcode of a Council with the founder as its only member."""
+    arguments = [[FOUNDER.address], 1, 0, FOUNDER.address]
+    return compiled_product("Council") + encode(["address[]", "uint256", "uint256", "address"], arguments)
+
+
+def decisions(*payloads: bytes) -> list[bytes]:
+    """Calls of the Council that decide each of these calls of itself: proposed and executed."""
+    steps = ("propose(address,bytes,bytes32)", "execute(address,bytes,bytes32)")
+    return [call_data(step, checksummed(COUNCIL), payload, keccak(payload)) for payload in payloads for step in steps]
+
+
+def open_target(target: bytes) -> list[bytes]:
+    """Calls of the Council that let anyone call a contract as often as they like."""
+    opened = call_data("set_target(address,bool)", checksummed(target), True)
+    return decisions(opened, call_data("set_allowance(uint256)", MOST_GAS))
+
+
+def role(name: bytes, account: str) -> bytes:
+    """The call that gives a role."""
+    return call_data("set_role(bytes32,address,bool)", keccak(name), account, True)
 
 
 def _decisions() -> list[bytes]:
-    """Let the founder mint, the shop be paid, and anyone call the token as often as they like; each proposed and
-    executed."""
-    payloads = [
-        (COUNCIL, call_data("set_role(bytes32,address,bool)", keccak(b"MINTER"), FOUNDER.address, True)),
-        (COUNCIL, call_data("set_redeemer(address,uint256)", SHOP.address, SPORT)),
-        (COUNCIL, call_data("set_target(address,bool)", checksummed(TOKEN), True)),
-        (COUNCIL, call_data("set_allowance(uint256)", MOST_GAS)),
-    ]
-    steps = ("propose(address,bytes,bytes32)", "execute(address,bytes,bytes32)")
-    return [
-        call_data(step, checksummed(target), payload, keccak(payload)) for target, payload in payloads for step in steps
-    ]
+    """Let the founder mint, the shop be paid, and anyone call the token."""
+    paid = call_data("set_redeemer(address,uint256)", SHOP.address, SPORT)
+    return [*decisions(role(b"MINTER", FOUNDER.address), paid), *open_target(TOKEN)]

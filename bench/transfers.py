@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import aiohttp
 from eth_account.signers.local import LocalAccount
 
+from bench.latency import Reading
 from bench.measuring import ROUNDS, Against, Comparison, NotRun, Result, Scale, Setting, Waits, seconds
 from bench.mirror import Mirror
 from bench.node_process import NodeProcess, running
@@ -100,17 +101,18 @@ async def _client(url: str) -> AsyncIterator[Client]:
 
 
 async def _node_round(client: Client, node: NodeProcess, queues: list[list[bytes]], idle: float, rates: _Rates) -> None:
-    quiet, over, to = asyncio.Event(), asyncio.Event(), checksummed(TOKEN)
-    asyncio.get_running_loop().call_later(idle, quiet.set)
-    rates.waits.other.append(await client.timed_calls(to, BALANCE, quiet))
+    to = checksummed(TOKEN)
+    resting = await Reading.begin(node.url, to, BALANCE)
+    await asyncio.sleep(idle)
+    rates.waits.other.append(await resting.stop())
+    reading = await Reading.begin(node.url, to, BALANCE)
     before = node.processor_seconds()
-    reading = asyncio.create_task(client.timed_calls(to, BALANCE, over))
     taken = await client.send_all(queues)
-    over.set()
-    rates.waits.ours.append(await reading)
+    used = node.processor_seconds() - before
+    rates.waits.ours.append(await reading.stop())
     count = sum(map(len, queues))
     rates.node.append(count / taken)
-    rates.node_processor.append(count / max(node.processor_seconds() - before, 0.01))
+    rates.node_processor.append(count / max(used, 0.01))
 
 
 def _mirror_round(mirror: Mirror, transactions: list[bytes], rates: _Rates) -> None:

@@ -173,19 +173,24 @@ def require_curve() -> None:
         raise ConfigError("CURVE_SLOW", "signatures would be recovered in plain Python", "install coincurve")
 
 
-def open_server(folder: Path, http: str | None = None) -> Server:
+def open_server(folder: Path, http: str | None = None, nursery: Nursery | None = None) -> Server:
     """The node of a data directory; `http` overrides its setting. Raises ConfigError, StoreError."""
     config = load_config(folder / CONFIG_FILE)
     if http is not None:
         config = replace(config, http=http)
-    return Server(folder, config, load_genesis(folder / GENESIS_FILE))
+    return Server(folder, config, load_genesis(folder / GENESIS_FILE), nursery=nursery)
 
 
-def serve(folder: Path, http: str | None = None, ready: Callable[[str], None] = lambda _: None) -> None:
+def serve(
+    folder: Path,
+    http: str | None = None,
+    ready: Callable[[str], None] = lambda _: None,
+    nursery: Nursery | None = None,
+) -> None:
     """Run a node until SIGTERM or SIGINT; SIGHUP reads certificate and access file again."""
 
     async def main() -> None:
-        server = open_server(folder, http)
+        server = open_server(folder, http, nursery)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, server.stop)

@@ -61,12 +61,17 @@ def start(
 
 
 def _serve(data: Path, http: str | None, log_level: str | None) -> None:
-    from node.server import serve
+    from node.processes.nursery import Nursery
 
     settings = load_config(data / CONFIG_FILE).logs
     configure(settings if log_level is None else replace(settings, level=log_level))
+    nursery = Nursery()  # it loads while this process does
+    try:
+        from node.server import serve
 
-    serve(data, http, lambda url: click.echo(f"ready {url}"))
+        serve(data, http, lambda url: click.echo(f"ready {url}"), nursery)
+    finally:
+        nursery.close()
 
 
 def _serve_imported(genesis: Path, blocks: Path, data: Path | None, http: str | None) -> None:

@@ -295,7 +295,7 @@ class Accounts(AccountDatabaseAPI):
             slots = self._slots.get(address)
             if slots is not None and slots.dirty:
                 self._settle_slots(address, slots)
-        changes = {address_key(address): _encode(self._accounts[address]) for address in self._dirty}
+        changes = {address_key(address): encode_account(self._accounts[address]) for address in self._dirty}
         try:
             self._root = update(self._node, self._new.__setitem__, self._root, changes)
         except MissingNode as error:
@@ -306,7 +306,7 @@ class Accounts(AccountDatabaseAPI):
         return self._root
 
     def _settle_slots(self, address: bytes, slots: Slots) -> None:
-        changes = {slot_key(slot): _rlp_int(slots.values[slot]) for slot in slots.dirty}
+        changes = {slot_key(slot): encode_number(slots.values[slot]) for slot in slots.dirty}
         try:
             root = update(self._node, self._new.__setitem__, slots.root, changes)
         except MissingNode as error:
@@ -346,15 +346,16 @@ def _decode(raw: bytes) -> Account:
     return numbers[0], numbers[1], raw[at + 1 : at + 33], raw[at + 34 : at + 66]
 
 
-def _encode(account: Account | None) -> bytes:
+def encode_account(account: Account | None) -> bytes:
+    """RLP as it lies in the trie; nothing for no account."""
     if account is None:
         return b""
     nonce, balance, root, code = account
-    payload = (_rlp_int(nonce) or b"\x80") + (_rlp_int(balance) or b"\x80") + b"\xa0" + root + b"\xa0" + code
+    payload = (encode_number(nonce) or b"\x80") + (encode_number(balance) or b"\x80") + b"\xa0" + root + b"\xa0" + code
     return list_head(len(payload)) + payload
 
 
-def _rlp_int(value: int) -> bytes:
+def encode_number(value: int) -> bytes:
     """RLP of an integer of at most 32 bytes; nothing for zero."""
     if value < 0x80:
         return bytes([value]) if value else b""

@@ -82,9 +82,9 @@ class _Worker:
     def pid(self) -> int:
         return self._child.pid
 
-    async def do(self, job: Job) -> Answer:
-        await self._stream.send(job)
-        answer: Answer = await self._stream.receive()
+    async def do(self, job: Job, seconds: float) -> Answer:
+        self._stream.send(job)
+        answer: Answer = await self._stream.receive(seconds)
         return answer
 
     def kill(self) -> None:
@@ -116,7 +116,7 @@ class Callers:
         try:
             stream = await Stream.over(child.socket)
             worker = _Worker(child, stream)
-            await stream.send(self._setup)
+            stream.send(self._setup)
             await stream.receive()
         except (EOFError, OSError):
             child.kill()
@@ -128,14 +128,11 @@ class Callers:
     async def run(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> bytes:
         """The answer in JSON. Raises RpcError, among others CALL_TIMEOUT and CALL_BROKE."""
         patience = self._setup.limits.call_seconds
-        try:
-            await asyncio.wait_for(self._free.acquire(), patience)
-        except TimeoutError as error:
-            raise RpcError(Code.LIMIT_EXCEEDED, "too many calls are running; try again") from error
+        await self._acquire(patience)
         worker, kept = self._idle.pop(), False
         try:
             job = Job(function, arguments, self._head().number)
-            answer = await asyncio.wait_for(worker.do(job), patience)
+            answer = await worker.do(job, patience)
             kept = not answer.spent
         except TimeoutError as error:
             raise RpcError(
@@ -155,6 +152,15 @@ class Callers:
             code, message, data = answer.error
             raise RpcError(Code(code), message, data)
         return answer.result
+
+    async def _acquire(self, patience: float) -> None:
+        if not self._free.locked():
+            await self._free.acquire()
+            return
+        try:
+            await asyncio.wait_for(self._free.acquire(), patience)
+        except TimeoutError as error:
+            raise RpcError(Code.LIMIT_EXCEEDED, "too many calls are running; try again") from error
 
     async def _replace(self, worker: _Worker) -> None:
         worker.kill()

@@ -8,6 +8,7 @@ gone the sealer ends; a commit that has begun either is whole in the store or ne
 """
 
 import logging
+import os
 import socket
 import time
 from collections.abc import Iterable, Iterator
@@ -36,6 +37,8 @@ PRUNE_SECONDS = 0.05
 """What forgetting old states may take of the time between two blocks."""
 LOCK_SECONDS = 2.0
 """How long to wait for the lock of a sealer whose node was killed just now."""
+NICE = 2
+"""How far requests and calls go first where processors are scarce: they take moments, a block takes a second."""
 Candidate = tuple[bytes, bytes]
 
 
@@ -127,11 +130,11 @@ class SealerProcess:
             raise NodeError("SEALER_CLOSED", "the sealer is not open", "this is a defect, please report it")
         deadline, handed = time.monotonic() + seconds, list(islice(candidates, CHUNK))
         try:
-            await self._stream.send(Order(slot, deadline - time.monotonic(), _plain(handed), len(handed) == CHUNK))
+            self._stream.send(Order(slot, deadline - time.monotonic(), _plain(handed), len(handed) == CHUNK))
             while isinstance(answer := await self._stream.receive(), More):
                 chunk = list(islice(candidates, CHUNK))
                 handed += chunk
-                await self._stream.send(_plain(chunk))
+                self._stream.send(_plain(chunk))
         except (EOFError, OSError) as error:
             raise _died() from error
         if isinstance(answer, Failure):
@@ -170,6 +173,7 @@ def _died() -> StoreError:
 def serve(wire: socket.socket) -> None:
     """The sealer's life. Raises EOFError when the node is gone."""
     setup: Setup = receive(wire)
+    os.nice(NICE)
     logging.getLogger().setLevel(setup.log_level)
     try:
         store = _open(setup)

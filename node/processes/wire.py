@@ -6,6 +6,7 @@ Pickles are read from nobody else: each socket pair connects the node with a pro
 import asyncio
 import pickle
 import socket
+from collections import deque
 from typing import Any
 
 HEAD = 4
@@ -38,27 +39,71 @@ def _exactly(wire: socket.socket, size: int) -> bytes:
     return bytes(found)
 
 
-class Stream:
-    """The event loop's end of a wire."""
+class Stream(asyncio.Protocol):
+    """The event loop's end of a wire. An answer wakes who waits for it at once, with no task in between."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader, self._writer = reader, writer
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._messages: deque[Any] = deque()
+        self._waiter: asyncio.Future[Any] | None = None
+        self._transport: asyncio.Transport | None = None
+        self._lost = False
 
     @classmethod
     async def over(cls, wire: socket.socket) -> "Stream":
         """Take a connected socket over."""
-        return cls(*await asyncio.open_connection(sock=wire))
+        wire.setblocking(False)
+        _, stream = await asyncio.get_running_loop().create_connection(cls, sock=wire)
+        return stream
 
-    async def send(self, message: object) -> None:
-        """Raises OSError when the other end is gone."""
-        self._writer.write(pack(message))
-        await self._writer.drain()
+    def connection_made(self, transport: Any) -> None:
+        self._transport = transport
 
-    async def receive(self) -> Any:
-        """Raises EOFError or OSError when the other end is gone."""
-        size = int.from_bytes(await self._reader.readexactly(HEAD), "big")
-        return pickle.loads(await self._reader.readexactly(size))  # noqa: S301
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        while len(self._buffer) >= HEAD:
+            end = HEAD + int.from_bytes(self._buffer[:HEAD], "big")
+            if len(self._buffer) < end:
+                return
+            message = pickle.loads(memoryview(self._buffer)[HEAD:end].tobytes())  # noqa: S301
+            del self._buffer[:end]
+            if self._waiter is not None and not self._waiter.done():
+                self._waiter.set_result(message)
+            else:
+                self._messages.append(message)
+
+    def connection_lost(self, _: Exception | None) -> None:
+        self._lost = True
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_exception(EOFError("the other process is gone"))
+
+    def send(self, message: object) -> None:
+        """Raises EOFError when the other end is gone."""
+        if self._lost or self._transport is None:
+            raise EOFError("the other process is gone")
+        self._transport.write(pack(message))
+
+    async def receive(self, seconds: float | None = None) -> Any:
+        """The next message. Raises EOFError when the other end is gone, TimeoutError after so many seconds."""
+        if self._messages:
+            return self._messages.popleft()
+        if self._lost:
+            raise EOFError("the other process is gone")
+        loop = asyncio.get_running_loop()
+        self._waiter = waiter = loop.create_future()
+        timer = None if seconds is None else loop.call_later(seconds, _give_up, waiter)
+        try:
+            return await waiter
+        finally:
+            if timer is not None:
+                timer.cancel()
 
     def close(self) -> None:
         """Let go of the socket."""
-        self._writer.close()
+        if self._transport is not None:
+            self._transport.close()
+
+
+def _give_up(waiter: "asyncio.Future[Any]") -> None:
+    if not waiter.done():
+        waiter.set_exception(TimeoutError())

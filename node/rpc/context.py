@@ -19,6 +19,7 @@ from node.reader import Reader
 from node.rpc.errors import Code, RpcError
 from node.rpc.filters import Filters
 from node.rpc.parameters import BlockChoice
+from node.rpc.turns import Turns
 from node.transactions import Transaction
 
 T = TypeVar("T")
@@ -69,6 +70,7 @@ class Context:
     readers: ThreadPoolExecutor
     running: Counter[Beside] = field(default_factory=Counter)
     crews: Mapping[Beside, Crew] = field(default_factory=dict)
+    turns: Turns = field(default_factory=Turns)
     builder: BlockBuilder | None = None
 
     async def answer(self, where: Beside, function: Callable[..., Any], arguments: tuple[Any, ...]) -> bytes:

@@ -91,6 +91,8 @@ async def _run(context: Context, name: str, params: object, extra: Extra | None)
     arguments = parse_all(method.parsers, method.required, params)
     if method.beside is not None:
         return await context.answer(method.beside, method.function, tuple(arguments))
+    if method.paced:
+        await context.turns.take()
     result = method.function(context, *arguments)
     if isinstance(result, Later):
         encoded = await context.answer(result.where, result.function, result.arguments)

@@ -59,7 +59,7 @@ def get_raw_transaction_in_hash(context: Context, block_hash: bytes, index: int)
 
 
 METHODS = {
-    "eth_sendRawTransaction": Method(send_raw_transaction, (parse.data,)),
+    "eth_sendRawTransaction": Method(send_raw_transaction, (parse.data,), paced=True),
     "eth_getTransactionByHash": Method(get_transaction, (parse.hash32,)),
     "eth_getTransactionReceipt": Method(get_receipt, (parse.hash32,)),
     "eth_getRawTransactionByHash": Method(get_raw_transaction, (parse.hash32,)),

@@ -20,6 +20,8 @@ class Method:
     parsers: tuple[Parser, ...] = ()
     optional: int = 0
     beside: Beside | None = None
+    paced: bool = False
+    """On the loop, but a few at a time: see `node.rpc.turns`."""
 
     @property
     def required(self) -> int:

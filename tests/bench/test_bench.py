@@ -11,6 +11,8 @@ from click.testing import CliRunner
 from bench import __main__ as command
 from bench import transfers
 from bench.measuring import Against, Comparison, NotRun, Result, Scale, Setting, Waits, percentile
+from bench.peers import nodes as peer_nodes
+from bench.peers import transfers as peer_transfers
 
 RATES = Comparison("x", "rate", "1/s", (2.0, 4.0, 9.0), "y", (1.0, 4.0, 3.0), Against.PEER)
 TIMES = Comparison("x", "time", "ms", (2.0, 4.0, 9.0), "y", (1.0, 4.0, 3.0), Against.LIMIT, more_is_better=False)
@@ -50,6 +52,21 @@ def test_a_missing_peer_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setitem(sys.modules, "eth_tester", None)
     setting = Setting(Scale.SMALL, tmp_path, lambda _: None)
     assert isinstance(transfers.peer(setting), NotRun)
+
+
+def test_peers_that_cannot_be_installed_are_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(peer_nodes, "TOOLS", tmp_path / "tools")
+    monkeypatch.setattr(peer_nodes.shutil, "which", lambda _: None)
+    results = peer_transfers.measure(Setting(Scale.SMALL, tmp_path, lambda _: None))
+    assert [type(result) for result in results] == [NotRun] * 3
+    assert {result.why for result in results if isinstance(result, NotRun)} == {"npm is not installed"}
+
+
+def test_the_lock_of_the_peers_names_no_registry() -> None:
+    lock = json.loads((Path(peer_nodes.__file__).parent / "package-lock.json").read_text())
+    assert not [name for name, package in lock["packages"].items() if "resolved" in package]
+    for name in peer_nodes.NAMES:
+        assert any(path.endswith(name) for path in lock["packages"])
 
 
 def test_an_unknown_bench_is_refused() -> None:
