@@ -26,6 +26,10 @@ PRAGMAS = (
 )
 
 
+CANNOT_GROW = ("SQLITE_IOERR_WRITE", "SQLITE_IOERR_SHMSIZE")
+"""How a full disk, or a limit on file sizes, shows where SQLite does not call it full."""
+
+
 class Database:
     """One SQLite file and one connection to it, usable from several threads, one at a time."""
 
@@ -57,10 +61,12 @@ class Database:
                 ) from None
             except OSError as error:
                 raise _unwritable(self.path, error) from error
+        elif self.path.parent.is_dir() and not os.access(self.path.parent, os.W_OK | os.X_OK):
+            raise _unwritable(self.path, PermissionError("its directory is not open to you"))
         elif not self.path.is_file():
             hint = "bring back this file from the same moment as the others; it is never made anew over old data"
             raise StoreUnavailable("DATABASE_MISSING", f"{self.path.name} is not there", hint)
-        elif not os.access(self.path, os.W_OK) or not os.access(self.path.parent, os.W_OK):
+        elif not os.access(self.path, os.W_OK):
             raise _unwritable(self.path, PermissionError("not writable"))
 
     def execute(self, statement: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
@@ -182,6 +188,6 @@ def _operational(path: Path, error: sqlite3.OperationalError) -> VaultError:
         return _unwritable(path, PermissionError(text))
     if "locked" in text:
         return StoreUnavailable("DATABASE_BUSY", f"{path.name} is in use by another process", "stop that process first")
-    if "full" in text:
+    if "full" in text or getattr(error, "sqlite_errorname", "") in CANNOT_GROW:
         return StoreUnavailable("DATABASE_FULL", f"no room for {path.name}", "free space; nothing was lost")
     return StoreDamaged("DATABASE_DAMAGED", f"{path.name}: {text}", "restore this file from a backup")
