@@ -20,6 +20,7 @@ BENCHES = {
     "oracles": "oracle",
     "node": "transfers",
     "peers": "peers.transfers",
+    "native": "native",
     "cost": "cost",
 }
 """Names on the command line and the modules that measure."""

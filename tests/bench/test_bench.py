@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from bench import __main__ as command
-from bench import transfers
+from bench import native, transfers
 from bench.measuring import Against, Comparison, NotRun, Result, Scale, Setting, Waits, percentile
 from bench.peers import nodes as peer_nodes
 from bench.peers import transfers as peer_transfers
@@ -34,6 +34,17 @@ def test_small_benches_run_and_keep_every_round(tmp_path: Path) -> None:
     assert kept["machine"]["cores"] >= 1
     assert kept["machine"]["packages"]["cryptography"] != "missing"
     assert list(tmp_path.iterdir()) == [file]
+
+
+def test_the_native_machine_ends_every_block_as_py_evm_does(tmp_path: Path) -> None:
+    lines = native.measure(Setting(Scale.SMALL, tmp_path, lambda _: None))
+    assert [line.what for line in lines] == list(native.WORDS.values())
+
+
+def test_without_the_native_machine_it_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyrevm", None)
+    (line,) = native.measure(Setting(Scale.SMALL, tmp_path, lambda _: None))
+    assert isinstance(line, NotRun)
 
 
 def test_what_cannot_run_is_said_and_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
