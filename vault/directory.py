@@ -14,9 +14,9 @@ from protocol.canonical import canonical
 from protocol.quantities import SubjectId
 from vault.database import Database
 from vault.errors import KeyErased, VaultError
-from vault.keys import KeyTree
 from vault.paths import PERIOD_DEPTH, SUBJECT_DEPTH, Path, leaf_index, leaf_path, leaf_range, record_path
 from vault.payloads import Place, Purpose, seal, unseal
+from vault.store_keys import SealingKeys
 
 OWNER_SLOT = 0
 
@@ -24,7 +24,7 @@ OWNER_SLOT = 0
 class SubjectDirectory:
     """Subjects and their slots, one per period."""
 
-    def __init__(self, database: Database, keys: KeyTree, entropy: Callable[[int], bytes]) -> None:
+    def __init__(self, database: Database, keys: SealingKeys, entropy: Callable[[int], bytes]) -> None:
         self._database = database
         self._keys = keys
         self._entropy = entropy

@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from vault.blocks import check_block
+from vault.credentials import Credential, load_credentials
 from vault.errors import StoreDamaged, StoreUnavailable
+from vault.files import CREDENTIALS
 from vault.nodes import ERASED, KEY_SIZE, child_key, open_node
 from vault.paths import FAN_OUT, SUBJECT_DEPTH, leaf_path, node_id
 from vault.paths import Path as TreePath
@@ -71,11 +73,12 @@ class CopyFindings:
 
 
 def take_copy(directory: Path, destination: Path, *, with_root: bool = False) -> None:
-    """Copy a vault's files as a thief or a backup would; the root slot only if asked (that copy undoes erasures)."""
-    left_out = {LOCK_FILE} | (set() if with_root else {ROOT_FILE})
+    """Copy a vault's files, or those of several below one directory, as a thief or a backup would; root slots only if
+    asked (that copy undoes erasures)."""
+    left_out = (LOCK_FILE,) if with_root else (LOCK_FILE, ROOT_FILE)
     for source in sorted(directory.rglob("*")):
         name = source.relative_to(directory).as_posix()
-        if source.is_file() and name not in left_out:
+        if source.is_file() and not f"/{name}".endswith(tuple(f"/{each}" for each in left_out)):
             (destination / name).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             shutil.copy2(source, destination / name)
 
@@ -87,7 +90,7 @@ def attack(copy: Path, live: Path, root_file: Path | None = None) -> CopyFinding
     Raises `COPY_UNREADABLE`.
     """
     secrets = (root_file or live / ROOT_FILE).read_bytes()
-    derivation = _Derivation(secrets, [copy / KEYS_FILE, live / KEYS_FILE])
+    derivation = _Derivation(secrets, [copy / KEYS_FILE, live / KEYS_FILE], _credentials(live))
     dead = tuple(prefix for (prefix,) in _query(live / KEYS_FILE, "SELECT prefix FROM tombstone"))
     opened: Counter[tuple[str, bool]] = Counter()
     closed: Counter[tuple[str, bool]] = Counter()
@@ -100,10 +103,22 @@ def attack(copy: Path, live: Path, root_file: Path | None = None) -> CopyFinding
     )
 
 
+def _credentials(live: Path) -> dict[Purpose, Credential]:
+    """What each kind of payload is bound to besides the key tree."""
+    found = load_credentials(live / CREDENTIALS)
+    return {
+        Purpose.RECORD: found.records,
+        Purpose.SEGMENT: found.records,
+        Purpose.OWNER: found.records,
+        Purpose.IDENTITY: found.identity,
+    }
+
+
 class _Derivation:
     """Every key that follows from some root secrets and all node rows, old and new."""
 
-    def __init__(self, root_bytes: bytes, key_files: Iterable[Path]) -> None:
+    def __init__(self, root_bytes: bytes, key_files: Iterable[Path], credentials: Mapping[Purpose, Credential]) -> None:
+        self._credentials = credentials
         epochs, self._rows = set(), dict[int, list[bytes]]()
         secrets = read_slots(root_bytes)
         for file in key_files:
@@ -121,11 +136,16 @@ class _Derivation:
         """Does any key that can be derived for this path open the block?"""
         for key in self.keys_at(path):
             try:
-                unseal(key, Place(self._vault_id, path, purpose), block)
+                unseal(self._bound(key, purpose), Place(self._vault_id, path, purpose), block)
             except StoreDamaged:
                 continue
             return True
         return False
+
+    def _bound(self, key: bytes, purpose: Purpose) -> bytes:
+        """The thief has every store's credential as well."""
+        credential = self._credentials.get(purpose)
+        return key if credential is None else credential.store_key(key)
 
     def keys_at(self, path: str) -> frozenset[bytes]:
         """All candidates for the key of a node or leaf."""

@@ -13,7 +13,6 @@ from protocol.canonical import canonical
 from protocol.quantities import DeviceId, SubjectId
 from vault.database import Database
 from vault.errors import KeyErased, VaultError
-from vault.keys import KeyTree
 from vault.paths import (
     SUBJECT_DEPTH,
     TIMELESS_PERIOD,
@@ -26,6 +25,7 @@ from vault.paths import (
 )
 from vault.payloads import Place, Purpose, seal, unseal
 from vault.slots import Slots
+from vault.store_keys import SealingKeys
 
 SUBJECT_SIZE = 16
 STORE = "identity map"
@@ -80,7 +80,7 @@ class IdentityMap:
     def __init__(
         self,
         database: Database,
-        keys: KeyTree,
+        keys: SealingKeys,
         slots: Slots,
         tenant: int,
         entropy: Callable[[int], bytes],

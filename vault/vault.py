@@ -1,97 +1,78 @@
 """The vault: three stores in three directories under one roof, and what composes them.
 
-DIRECTORY/keys/       keys.db, root.slot (never copy it), lock
-DIRECTORY/records/    records.db, blocks.db, certificate.key
-DIRECTORY/identity/   identity.db
+Where its files lie: `vault.files`. What it is opened with: `vault.options`, `vault.config`.
 """
 
-import os
-import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from protocol.errors import Refusal, RefusalCode
 from protocol.quantities import Seconds, SubjectId
-from vault import certificates, clocks, identity, keys, records, sagas, standing
 from vault import paths as tree
-from vault.blocks import SqliteBlockStore
-from vault.certificates import Certificate, CertificateBook, load_signer
+from vault.backup import BackupLedger
+from vault.backup.restoring import check_complete
+from vault.blocks import open_blocks
+from vault.certificates import Certificate, CertificateBook
 from vault.clocks import Deadlines, TrustedClock, Urgency
+from vault.config import VaultSettings, load_settings
+from vault.credentials import load_credentials
 from vault.database import Database
 from vault.directory import SubjectDirectory
 from vault.erasure import Erasures
 from vault.errors import StoreUnavailable, VaultError
+from vault.files import (
+    BLOCKS_FILE,
+    CONTROL_FILE,
+    CREDENTIALS,
+    IDENTITY_FILE,
+    KEY_LOG_FILE,
+    KEYS,
+    KEYS_FILE,
+    LOCK_FILE,
+    RECORDS,
+    RECORDS_FILE,
+    ROOT_FILE,
+    SIGNER_FILE,
+)
 from vault.holds.keeper import Holds, SiloDoor
 from vault.identity import IdentityMap
+from vault.key_log import KeyLog
+from vault.key_register import KeyRegister, ServiceKey
 from vault.keys import Epoch, KeyTree, nothing
 from vault.locking import ProcessLock
+from vault.making import make_vault
+from vault.options import VaultOptions, VaultStatus, system_clock
 from vault.records import RecordKeeper, RecordShelf
 from vault.remnants import Finding
 from vault.retention.months import Months
 from vault.retention.policy import RetentionPolicy
-from vault.retention.ticks import SCHEMA as TICK_SCHEMA
 from vault.retention.ticks import Ticks
-from vault.roots import VAULT_ID_SIZE, FileRootSlot
+from vault.roots import FileRootSlot, FileSettings, RootSlot, open_root
 from vault.sagas import Cause, Erasure, ErasureTable
+from vault.service_keys import CertificateKey
 from vault.slots import Slots
 from vault.standing import StandingOrders
+from vault.store_keys import StoreKeys
 from vault.stores import COUNTS, ErasureTarget, IdentityEntries, KeyStore, RecordRows, SealedBlocks, count_rows
 from vault.tags import PersonTags
 
-KEYS, RECORDS, IDENTITY = "keys", "records", "identity"
-KEYS_FILE, ROOT_FILE, LOCK_FILE = f"{KEYS}/keys.db", f"{KEYS}/root.slot", f"{KEYS}/lock"
-RECORDS_FILE, BLOCKS_FILE = f"{RECORDS}/records.db", f"{RECORDS}/blocks.db"
-SIGNER_FILE, IDENTITY_FILE = f"{RECORDS}/certificate.key", f"{IDENTITY}/identity.db"
-
-
-def system_clock() -> Seconds:
-    """UTC seconds now."""
-    return Seconds(int(time.time()))
-
-
-@dataclass(frozen=True, slots=True)
-class VaultOptions:
-    """What a vault is opened with; the defaults are for production.
-
-    `allow_remnants` accepts a root slot where overwritten secrets may stay readable: the finding is in `status()`.
-    """
-
-    tenant: int = 0
-    allow_remnants: bool = False
-    clock: Callable[[], Seconds] = system_clock
-    entropy: Callable[[int], bytes] = os.urandom
-    on_step: Callable[[str], None] = field(default=nothing)
-    retention: RetentionPolicy = field(default_factory=RetentionPolicy)
-    silo: Path | None = None
-    """Where the silo of legal holds is; beside the vault under its name with "-silo" if None."""
-
-
-@dataclass(frozen=True, slots=True)
-class VaultStatus:
-    """A vault at a glance; nothing in it identifies anybody."""
-
-    vault_id: str
-    epoch: int
-    subjects: int
-    records: int
-    open_erasures: int
-    overdue: int
-    """Clocks of erasures, notices and appeals that ran out."""
-    nearly_overdue: int
-    missed: int
-    """Clocks that were met too late, ever."""
-    holds: int
-    """Placed, and not moved to the silo yet."""
-    certificates: int
-    certificates_to_anchor: int
-    locked: bool
-    """Restored from before an erasure: serves nothing until `replay`."""
-    root_slot: Finding
+__all__ = [
+    "BLOCKS_FILE",
+    "IDENTITY_FILE",
+    "KEYS_FILE",
+    "LOCK_FILE",
+    "RECORDS_FILE",
+    "ROOT_FILE",
+    "Vault",
+    "VaultOptions",
+    "VaultStatus",
+    "system_clock",
+]
 
 
 class Vault:
@@ -112,7 +93,8 @@ class Vault:
     def __init__(self, directory: Path, options: VaultOptions) -> None:
         """Use `Vault.create` or `Vault.open`."""
         self.directory = directory
-        self._options = options
+        self.settings = _effective(options.settings or load_settings(directory), options)
+        self._options = replace(options, tenant=self.settings.tenant)
         self._closers: list[Callable[[], None]] = []
         self._locked = False
         try:
@@ -127,10 +109,7 @@ class Vault:
         options = options or VaultOptions()
         if directory.exists() and any(directory.iterdir()):
             raise StoreUnavailable("VAULT_EXISTS", "something is in this directory already", "open it instead")
-        directory.parent.mkdir(parents=True, exist_ok=True)
-        fresh = directory.parent / f".{directory.name}.{options.entropy(8).hex()}.new"
-        _make_files(fresh, options)
-        fresh.rename(directory)
+        make_vault(directory, options, _effective(options.settings or VaultSettings(), options))
         return cls(directory, options)
 
     @classmethod
@@ -149,30 +128,50 @@ class Vault:
     def _open_parts(self) -> None:
         options, tenant = self._options, self._options.tenant
         self._keep(ProcessLock(self.directory / LOCK_FILE).close)
-        self._root = FileRootSlot(self.directory / ROOT_FILE, allow_remnants=options.allow_remnants)
+        check_complete(self.directory)
+        credentials = load_credentials(self.directory / CREDENTIALS)
+        self._open_control()
+        self._root = open_root(self.settings.root, self.directory / KEYS)
         self._keep(self._root.close)
         key_rows = self._database(KEYS_FILE)
         vault_id = key_rows.meta("vault id")
         self._keys = KeyTree(key_rows, self._root, bytes(vault_id), options.entropy, options.on_step)
         self._slots = Slots(key_rows, tenant)
         self._rows = self._database(RECORDS_FILE)
-        self._blocks = SqliteBlockStore(self.directory / BLOCKS_FILE)
+        self._blocks = open_blocks(self.settings.blocks, self.directory / RECORDS)
         self._keep(self._blocks.close)
-        self._directory = SubjectDirectory(self._rows, self._keys, options.entropy)
-        shelf = RecordShelf(self._rows, self._blocks, self._keys, self._slots, self._directory, tenant, options.entropy)
+        record_keys = StoreKeys(self._keys, credentials.records)
+        self._directory = SubjectDirectory(self._rows, record_keys, options.entropy)
+        shelf = RecordShelf(
+            self._rows, self._blocks, record_keys, self._slots, self._directory, tenant, options.entropy
+        )
         self.records = RecordKeeper(shelf, self._check_use)
         identity_rows = self._database(IDENTITY_FILE)
-        self.identity = IdentityMap(identity_rows, self._keys, self._slots, tenant, options.entropy, self._check_lock)
+        identity_keys = StoreKeys(self._keys, credentials.identity)
+        self.identity = IdentityMap(
+            identity_rows, identity_keys, self._slots, tenant, options.entropy, self._check_lock
+        )
         self._tags = PersonTags(self.identity, self._keys)
         self._open_erasures()
         self._open_retention(RecordKeeper(shelf, lambda _subject, _path: None))
-        self._locked = bool(self._slots.behind or self._revived())
+        self._locked = self._needs_replay()
         self._keep(self._keep_heard)
+
+    def _open_control(self) -> None:
+        """What is not about any subject: key register, backups, the log of the key store."""
+        options = self._options
+        self.key_log = KeyLog(self.directory / KEY_LOG_FILE, options.clock)
+        self._keep(self.key_log.close)
+        self.key_log.note("open")
+        self.control = self._database(CONTROL_FILE)
+        self.key_register, self._backups = KeyRegister(self.control), BackupLedger(self.control)
 
     def _open_erasures(self) -> None:
         options = self._options
-        signer = load_signer(self.directory / SIGNER_FILE)
-        self.certificates = CertificateBook(self._rows, signer, options.entropy)
+        signer_file = self.directory / SIGNER_FILE
+        register = self.key_register
+        self._certificate_key = CertificateKey(signer_file, register, options.clock, options.entropy, options.on_step)
+        self.certificates = CertificateBook(self._rows, self._certificate_key.signer, options.entropy)
         table = ErasureTable(self._rows, self._keys, self._slots, options.tenant, options.entropy)
         self._own_stores = (
             KeyStore(self._keys, self._slots),
@@ -294,8 +293,22 @@ class Vault:
         self._directory.load()
         self.identity.load()
         self._slots.accept()
-        self._locked = bool(self._revived())
+        self.erasures.drop_lost()
+        self.control.execute("DELETE FROM meta WHERE name = 'replay pending'")
+        self._locked = self._needs_replay()
         return len(revived)
+
+    def _needs_replay(self) -> bool:
+        """Was it restored, or are rows or requests here again that were erased?"""
+        pending = self.control.value("SELECT value FROM meta WHERE name = 'replay pending'")
+        return bool(pending or self._slots.behind or self._revived() or self.erasures.lost())
+
+    def rotate_certificate_key(self) -> ServiceKey:
+        """A fresh key signs certificates from now on; the old secret is overwritten, its public key stays known."""
+        fresh = self._certificate_key.rotate()
+        self.certificates.sign_with(self._certificate_key.signer)
+        self.key_log.note("rotate certificate key")
+        return fresh
 
     def _revived(self) -> list[tree.Path]:
         """Erased prefixes of which rows are here again, except those an open erasure is about to take."""
@@ -321,8 +334,10 @@ class Vault:
             holds=len(self.holds.placed()),
             certificates=len(self.certificates.all()),
             certificates_to_anchor=len(self.certificates.pending()),
+            recovery_debt=self._backups.debt(self._keys.epoch),
             locked=self._locked,
-            root_slot=self._root.finding,
+            root_slot=_finding(self._root),
+            root=self._keys.report(),
         )
 
     def close(self) -> None:
@@ -339,18 +354,16 @@ class Vault:
         self.close()
 
 
-def _make_files(directory: Path, options: VaultOptions) -> None:
-    """A whole empty vault, at epoch 0."""
-    for name in (KEYS, RECORDS, IDENTITY):
-        (directory / name).mkdir(mode=0o700, parents=True)
-    directory.chmod(0o700)
-    root = FileRootSlot(directory / ROOT_FILE, create=True, allow_remnants=options.allow_remnants)
-    rows = Database(directory / KEYS_FILE, keys.SCHEMA, create=True)
-    vault_id = options.entropy(VAULT_ID_SIZE)
-    rows.execute("INSERT INTO meta VALUES ('vault id', ?)", (vault_id,))
-    KeyTree(rows, root, vault_id, options.entropy).close()
-    schema = records.SCHEMA + sagas.SCHEMA + certificates.SCHEMA + standing.SCHEMA + clocks.SCHEMA + TICK_SCHEMA
-    Database(directory / RECORDS_FILE, schema, create=True).close()
-    SqliteBlockStore(directory / BLOCKS_FILE, create=True).close()
-    Database(directory / IDENTITY_FILE, identity.SCHEMA, create=True).close()
-    load_signer(directory / SIGNER_FILE, options.entropy)
+def _effective(settings: VaultSettings, options: VaultOptions) -> VaultSettings:
+    """What options of this opening change of the settings."""
+    root = settings.root
+    if isinstance(root, FileSettings) and options.allow_remnants:
+        root = replace(root, allow_remnants=True)
+    return replace(settings, root=root, tenant=options.tenant or settings.tenant)
+
+
+def _finding(root: RootSlot) -> Finding:
+    """What lies under the root slot, where it is a file."""
+    if isinstance(root, FileRootSlot):
+        return root.finding
+    return Finding("none", "", False, "the root secret is in no file")

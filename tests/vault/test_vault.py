@@ -27,10 +27,12 @@ def forget(vault: Vault, subject: SubjectId) -> None:
     vault.erase(subject, Cause.ERASURE_REQUEST, identity_verified=True)
 
 
-def test_a_new_vault_has_three_private_directories(home: Path) -> None:
+def test_a_new_vault_has_private_directories(home: Path) -> None:
     plain = not examine(home.parent).keeps_remnants
     with Vault.create(home, None if plain else options()) as vault:
-        assert sorted(found.name for found in home.iterdir()) == ["identity", "keys", "records"]
+        assert sorted(found.name for found in home.iterdir()) == [
+            "control", "credentials", "identity", "keys", "records",
+        ]  # fmt: skip
         assert {found.stat().st_mode & 0o777 for found in [home, *home.iterdir()]} == {0o700}
         assert {found.stat().st_mode & 0o777 for found in home.rglob("*.*")} == {0o600}
         status = vault.status()
