@@ -9,6 +9,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Any
 
 from protocol.canonical import canonical
@@ -21,7 +22,7 @@ from vault.cids import Cid, cid_of
 from vault.database import Database
 from vault.directory import SubjectDirectory
 from vault.envelope import Draft, OpenedRecord, Receipt, RecordId, pack, salt_mark, unpack
-from vault.errors import StoreUnavailable, VaultError
+from vault.errors import StoreDamaged, StoreUnavailable, VaultError
 from vault.keys import KeyTree
 from vault.paths import (
     DEPTH,
@@ -37,6 +38,7 @@ from vault.paths import (
     tenant_path,
 )
 from vault.payloads import Place, Purpose, seal, unseal
+from vault.segments import is_large, open_segments, seal_segments
 from vault.slots import Slots
 
 LEAVES_PER_RECORD = 2
@@ -45,6 +47,7 @@ STORE = "records"
 
 SCHEMA = """
 CREATE TABLE record(id INTEGER PRIMARY KEY, cid BLOB NOT NULL, salt_mark BLOB NOT NULL UNIQUE);
+CREATE TABLE segment(id INTEGER, position INTEGER, cid BLOB NOT NULL, PRIMARY KEY(id, position)) WITHOUT ROWID;
 CREATE TABLE owner(id INTEGER PRIMARY KEY, sealed BLOB NOT NULL);
 CREATE TABLE meta(name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 INSERT INTO meta VALUES ('allocations', 0);
@@ -139,27 +142,46 @@ class RecordKeeper:
 
     def _store(self, placed: Sequence[tuple[Path, bytes, Opening]], owners: Mapping[Path, SubjectId]) -> list[Receipt]:
         shelf = self._shelf
-        receipts, blocks, rows = [], {}, []
+        receipts, rows = [], []
+        blocks: dict[Cid, bytes] = {}
+        segments: list[tuple[int, int, Cid]] = []
         for path, payload, opening in placed:
-            block = seal(shelf.keys.key(path), self._place(path), payload, shelf.entropy)
-            cid = cid_of(block)
-            blocks[cid] = block
+            cid = self._seal_payload(path, payload, blocks, segments)
             rows.append((leaf_index(path), cid, salt_mark(opening.salt)))
             receipts.append(Receipt(RecordId(path), opening.reference, cid))
         sealed_owners = [shelf.directory.sealed_owner(subject, slot) for slot, subject in owners.items()]
-        self._insert(rows, sealed_owners, blocks)
+        self._insert(rows, segments, sealed_owners, blocks)
         for slot, subject in owners.items():
             shelf.directory.add(subject, slot)
         return receipts
 
+    def _seal_payload(
+        self, path: Path, payload: bytes, blocks: dict[Cid, bytes], segments: list[tuple[int, int, Cid]]
+    ) -> Cid:
+        """The block a row points to: added to `blocks`, or stored at once with all segments if it is a manifest."""
+        shelf, key, place = self._shelf, self._shelf.keys.key(path), self._place(path)
+        if is_large(len(payload)):
+            large = seal_segments(key, place, BytesIO(payload), len(payload), shelf.blocks, shelf.entropy)
+            segments.extend((leaf_index(path), position, cid) for position, cid in enumerate(large.segments))
+            return large.manifest
+        block = seal(key, place, payload, shelf.entropy)
+        cid = cid_of(block)
+        blocks[cid] = block
+        return cid
+
     def _insert(
-        self, rows: Sequence[tuple[int, Cid, bytes]], owners: Sequence[tuple[int, bytes]], blocks: Mapping[Cid, bytes]
+        self,
+        rows: Sequence[tuple[int, Cid, bytes]],
+        segments: Sequence[tuple[int, int, Cid]],
+        owners: Sequence[tuple[int, bytes]],
+        blocks: Mapping[Cid, bytes],
     ) -> None:
         """Rows in one commit, which comes after the blocks are durable; a salt or slot used before undoes all."""
         shelf, stands = self._shelf, self._shelf.slots.allocations
         try:
             with shelf.database.transaction():
                 shelf.database.execute_many("INSERT INTO record VALUES (?, ?, ?)", rows)
+                shelf.database.execute_many("INSERT INTO segment VALUES (?, ?, ?)", segments)
                 shelf.database.execute_many("INSERT INTO owner VALUES (?, ?)", owners)
                 query = "UPDATE meta SET value = ? WHERE name = 'allocations'"
                 shelf.database.execute(query, (stands,))
@@ -185,9 +207,17 @@ class RecordKeeper:
         return self._open_row(path, subject, cid)
 
     def _open_row(self, path: Path, subject: SubjectId, cid: Cid) -> OpenedRecord:
-        block = self._shelf.blocks.get(cid)
-        payload = unseal(self._shelf.keys.key(path), self._place(path), block)
-        return unpack(RecordId(path), subject, payload)
+        return unpack(RecordId(path), subject, self._payload(path, cid))
+
+    def _payload(self, path: Path, cid: Cid) -> bytes:
+        key, place, blocks = self._shelf.keys.key(path), self._place(path), self._shelf.blocks
+        try:
+            return unseal(key, place, blocks.get(cid))
+        except StoreDamaged:
+            query = "SELECT 1 FROM segment WHERE id = ? LIMIT 1"
+            if self._shelf.database.value(query, (leaf_index(path),)) is None:
+                raise
+        return b"".join(open_segments(key, place, cid, blocks))
 
     def records_of(
         self, subject: SubjectId, kinds: Collection[RecordKind] | None = None, days: Collection[int] | None = None

@@ -20,7 +20,7 @@ from vault.cids import BLOCK_LIMIT, CID_SIZE, Cid, cid_of
 from vault.database import Database
 from vault.errors import StoreDamaged, VaultError
 from vault.macs import mac
-from vault.paths import Path, leaf_range
+from vault.paths import DEPTH, FAN_OUT, Path, leaf_range
 from vault.payloads import OVERHEAD, PAYLOAD_LIMIT, Place, Purpose, seal, unseal
 
 SEGMENT_SIZE = BLOCK_LIMIT - OVERHEAD
@@ -29,9 +29,10 @@ HEAD = struct.Struct(">BQ")
 PART = struct.Struct(">II")
 VERSION = 1
 SEGMENTS_LIMIT = (PAYLOAD_LIMIT - HEAD.size) // CID_SIZE
-SCHEMA = """
-CREATE TABLE segment(id INTEGER, position INTEGER, cid BLOB NOT NULL, PRIMARY KEY(id, position)) WITHOUT ROWID;
-"""
+UNDER = (
+    "SELECT cid FROM record WHERE id >= ? AND id < ?",
+    "SELECT cid FROM segment WHERE id >= ? AND id < ?",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,18 +90,18 @@ def open_segments(key: bytes, place: Place, manifest: Cid, blocks: BlockStore) -
         yield piece
 
 
-def segments_under(rows: Database, prefix: Path) -> list[Cid]:
-    """Segments of all records under a prefix of the key tree, found without a key."""
-    query = "SELECT cid FROM segment WHERE id >= ? AND id < ?"
-    return [Cid(cid) for (cid,) in rows.rows(query, leaf_range(prefix))]
+def blocks_under(rows: Database, prefix: Path) -> list[Cid]:
+    """Blocks and segments of all records under a prefix of the key tree, found without a key."""
+    return _blocks(rows, leaf_range(prefix))
 
 
 def referenced(rows: Database) -> set[Cid]:
     """Every block that a record needs: what a block store is to hold, exactly."""
-    return {Cid(cid) for table in ("record", "segment") for (cid,) in rows.rows(QUERIES[table])}
+    return set(_blocks(rows, (0, FAN_OUT**DEPTH)))
 
 
-QUERIES = {"record": "SELECT cid FROM record", "segment": "SELECT cid FROM segment"}
+def _blocks(rows: Database, span: tuple[int, int]) -> list[Cid]:
+    return [Cid(cid) for query in UNDER for (cid,) in rows.rows(query, span)]
 
 
 def _segment_key(key: bytes, index: int, count: int) -> bytes:

@@ -16,6 +16,7 @@ from vault.directory import SubjectDirectory, delete_owners
 from vault.identity import IdentityMap
 from vault.keys import KeyTree
 from vault.paths import DEPTH, Path, leaf_range
+from vault.segments import blocks_under
 from vault.slots import Slots
 from vault.standing import delete_orders
 
@@ -119,8 +120,8 @@ class SealedBlocks:
         return not self._blocks.has(self._cids(target))
 
     def _cids(self, target: ErasureTarget) -> list[Cid]:
-        query = "SELECT cid FROM record WHERE id >= ? AND id < ?"
-        return [Cid(cid) for prefix in target.prefixes for (cid,) in self._rows.rows(query, leaf_range(prefix))]
+        """The blocks of the records, and the segments of large ones; known without a key."""
+        return [cid for prefix in target.prefixes for cid in blocks_under(self._rows, prefix)]
 
 
 class RecordRows:
@@ -143,6 +144,7 @@ class RecordRows:
         with self._rows.transaction():
             ranges = [leaf_range(prefix) for prefix in target.prefixes]
             self._rows.execute_many("DELETE FROM record WHERE id >= ? AND id < ?", ranges)
+            self._rows.execute_many("DELETE FROM segment WHERE id >= ? AND id < ?", ranges)
             delete_owners(self._rows, target.prefixes)
             delete_orders(self._rows, target.prefixes)
         self._rows.checkpoint()
@@ -178,6 +180,7 @@ class IdentityEntries:
 
 COUNTS = {
     "record": "SELECT count(*) FROM record WHERE id >= ? AND id < ?",
+    "segment": "SELECT count(*) FROM segment WHERE id >= ? AND id < ?",
     "owner": "SELECT count(*) FROM owner WHERE id >= ? AND id < ?",
     "standing": "SELECT count(*) FROM standing WHERE leaf >= ? AND leaf < ?",
 }

@@ -142,12 +142,6 @@ def test_a_record_that_is_not_canonical_keeps_nothing(vault: Vault, anna: Subjec
     assert vault.status().records == 0
 
 
-def test_a_record_too_large_for_a_block_is_refused(vault: Vault, anna: SubjectId) -> None:
-    with pytest.raises(VaultError, match="PAYLOAD_TOO_LARGE"):
-        vault.records.seal(anna, RecordKind.MINUTES, TODAY, {"minutes": "x" * (1 << 20)})
-    assert vault.status().records == 0
-
-
 class TestSalts:
     def vault_with(self, home: Path, salts: list[bytes]) -> Vault:
         def entropy(size: int) -> bytes:
