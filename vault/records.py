@@ -23,7 +23,6 @@ from vault.database import Database
 from vault.directory import SubjectDirectory
 from vault.envelope import Draft, OpenedRecord, Receipt, RecordId, pack, salt_mark, unpack
 from vault.errors import StoreDamaged, StoreUnavailable, VaultError
-from vault.keys import KeyTree
 from vault.paths import (
     DEPTH,
     Path,
@@ -40,6 +39,7 @@ from vault.paths import (
 from vault.payloads import Place, Purpose, seal, unseal
 from vault.segments import is_large, open_segments, seal_segments
 from vault.slots import Slots
+from vault.store_keys import SealingKeys
 
 LEAVES_PER_RECORD = 2
 STORE = "records"
@@ -70,7 +70,7 @@ class RecordShelf:
 
     database: Database
     blocks: BlockStore
-    keys: KeyTree
+    keys: SealingKeys
     slots: Slots
     directory: SubjectDirectory
     tenant: int
