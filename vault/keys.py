@@ -149,6 +149,7 @@ class KeyTree:
             self._remember_root()
 
     def _remember_root(self) -> None:
+        self._read_epoch()
         key = self._root.root_key(self.epoch, self._attempt)
         if not hmac.compare_digest(_root_check(key), bytes(self._meta("root"))):
             hint = "the slot or a share was changed; nothing was written. Bring back the right one"
@@ -246,10 +247,12 @@ class KeyTree:
             self._on_step("written down")
             self._root.prepare(number, self.vault_id, attempt, own)
             self._on_step("prepared")
-            with self._database.transaction():
-                nodes = self._commit(Secret(number, attempt), prefixes, tuple(frontiers()))
-                self._on_step("before commit")
-            self._forget()
+            try:
+                with self._database.transaction():
+                    nodes = self._commit(Secret(number, attempt), prefixes, tuple(frontiers()))
+                    self._on_step("before commit")
+            finally:
+                self._forget()
             self.epoch, self._attempt = number, attempt
             self._on_step("committed")
             self.settle()
