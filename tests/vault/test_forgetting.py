@@ -93,7 +93,10 @@ def test_a_copy_taken_as_a_backup_has_no_root_and_no_lock(home: Path, tmp_path: 
     Vault.create(home, options()).close()
     take_copy(home, tmp_path / "copy")
     names = {found.name for found in (tmp_path / "copy").rglob("*") if found.is_file()}
-    assert names == {"keys.db", "records.db", "blocks.db", "certificate.key", "identity.db"}
+    assert names == {
+        "keys.db", "records.db", "blocks.db", "certificate.key", "identity.db", "control.db", "key-access.db",
+        "keys.json", "records.json", "identity.json",
+    }  # fmt: skip
 
 
 def test_blocks_that_are_missing_from_the_copy_are_no_finding(scene: Scene) -> None:

@@ -23,6 +23,7 @@ from vault.database import Database
 from vault.errors import RootRefused, StoreUnavailable, VaultError
 from vault.files import CONTROL_FILE, CREDENTIALS, KEYS_FILE, LOCK_FILE, RESTORING
 from vault.locking import ProcessLock
+from vault.roots import Secret
 
 AT_ONCE = 10_000
 LOGS = ("-wal", "-shm", "-journal")
@@ -40,7 +41,7 @@ class Restored:
 def restore(
     directory: Path,
     sources: Sequence[Path],
-    root_epochs: Callable[[], Sequence[int]],
+    root_held: Callable[[], Sequence[Secret]],
     *,
     only: Collection[str] = (),
     replace: bool = False,
@@ -48,7 +49,7 @@ def restore(
 ) -> Restored:
     """Restore the stores of the vault in `directory` from backups (files, or a directory of them).
 
-    `root_epochs` asks the live root slot. `only`: names such as `records`, `blocks`; the others stay as they are.
+    `root_held` asks the live root slot. `only`: names such as `records`, `blocks`; the others stay as they are.
     `replace` overwrites stores that are there. Raises `BACKUP_DAMAGED`, `BACKUP_MISSING`, `BACKUP_FOREIGN`,
     `BACKUP_GAP`, `BACKUP_STALE` (the root slot has gone on), `VAULT_EXISTS`, `VAULT_IN_USE`; nothing was changed then.
     """
@@ -66,7 +67,7 @@ def restore(
                 _lay_out(stage, file, chain)
                 on_step(f"laid out {file}")
             if KEYS_FILE in files:
-                _check_root(chain[-1][1].epoch, root_epochs())
+                _check_root(stage / member_of(KEYS_FILE), root_held())
             _move_in(directory, stage, files, on_step)
         finally:
             shutil.rmtree(stage, ignore_errors=True)
@@ -149,11 +150,23 @@ def _apply(database: Database, path: Path, changes: Path) -> None:
             raise damaged(path, f"its changes do not apply: {error}") from error
 
 
-def _check_root(epoch: int, held: Sequence[int]) -> None:
-    if epoch not in held:
-        there = ", ".join(str(each) for each in held) or "nothing"
-        hint = "add the changes up to that epoch; without them this root opens nothing, and older roots are destroyed"
-        raise RootRefused("BACKUP_STALE", f"the backups end at epoch {epoch}, the root slot holds {there}", hint)
+def _check_root(keys: Path, held: Sequence[Secret]) -> None:
+    """Does the live root open these keys? A secret of a later epoch that never came into use is taken over: the next
+    epoch replaces it."""
+    with closing(Database(keys, "")) as rows:
+        meta = dict(rows.rows("SELECT name, value FROM meta WHERE name IN ('epoch', 'attempt', 'attempts')"))
+        current = Secret(int(meta["epoch"]), bytes(meta["attempt"]))
+        if current not in held:
+            there = ", ".join(str(each.epoch) for each in held) or "nothing"
+            hint = "add the changes up to that epoch; without them nothing opens, older roots are destroyed"
+            raise RootRefused(
+                "BACKUP_STALE", f"the backups end at epoch {current.epoch}, the root slot holds {there}", hint
+            )
+        later = b"".join(each.attempt for each in held if each.epoch > current.epoch)
+        rows.execute("UPDATE meta SET value = ? WHERE name = 'attempts'", (bytes(meta["attempts"]) + later,))
+        rows.checkpoint()
+    for log in LOGS:
+        keys.with_name(keys.name + log).unlink(missing_ok=True)
 
 
 def _move_in(directory: Path, stage: Path, files: Sequence[str], on_step: Callable[[str], None]) -> None:
