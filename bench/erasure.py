@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from bench import vault_keys
 from bench.measuring import ROUNDS, Against, Result, Scale, Setting, Waits, seconds
 from bench.plain import FlatKeyFile
 from protocol.quantities import Day, SubjectId
@@ -39,8 +40,9 @@ class _People:
 
 
 def measure(setting: Setting) -> list[Result]:
-    """Milliseconds until one person is forgotten, and certified; and of the key tree alone."""
-    return [result for records in SIZES[setting.scale].records for result in _at_size(setting, records)]
+    """Milliseconds until one person is forgotten, and certified; before that, of the key tree alone at any size."""
+    certified = [result for records in SIZES[setting.scale].records for result in _at_size(setting, records)]
+    return [*vault_keys.measure(setting), *certified]
 
 
 def _at_size(setting: Setting, records: int) -> list[Result]:

@@ -1,4 +1,4 @@
-"""What others would use instead of the vault: a plain SQLite table, and a flat file of keys."""
+"""What others would use instead of the vault, and the least it could do: plain SQLite, and a flat file of keys."""
 
 import os
 import secrets
@@ -8,7 +8,11 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from vault.database import PRAGMAS
+from vault.blocks.embedded import SCHEMA as BLOCKS
+from vault.cids import CID_SIZE
+from vault.database import PRAGMAS, Database
+from vault.envelope import SALT_MARK_SIZE
+from vault.records import SCHEMA as RECORDS
 
 KEY_SIZE = 32
 NONCE_SIZE = 12
@@ -39,6 +43,37 @@ class PlainTable:
 
     def close(self) -> None:
         self._connection.close()
+
+
+class PlainStores:
+    """The rows the vault writes, and nothing else: blocks by identifier in one SQLite file, record rows with a unique
+    mark in another, with the vault's schemas and pragmas."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir()
+        self._blocks = Database(folder / "blocks.db", BLOCKS, create=True)
+        self._records = Database(folder / "records.db", RECORDS, create=True)
+        self._count = 0
+
+    def rows(self, count: int, size: int) -> list[tuple[int, bytes, bytes, bytes]]:
+        """Fresh rows: number, identifier, mark, and a block of this size (bytes)."""
+        self._count += count
+        numbers = range(self._count - count, self._count)
+        return [(number, os.urandom(CID_SIZE), os.urandom(SALT_MARK_SIZE), os.urandom(size)) for number in numbers]
+
+    def insert(self, rows: Sequence[tuple[int, bytes, bytes, bytes]], each: int) -> None:
+        """Insert rows, `each` in a transaction of both files."""
+        for start in range(0, len(rows), each):
+            part = rows[start : start + each]
+            with self._records.transaction(), self._blocks.transaction():
+                blocks = sorted((cid, block) for _, cid, _, block in part)
+                self._blocks.execute_many("INSERT OR IGNORE INTO block VALUES (?, ?)", blocks)
+                records = [(number, cid, mark) for number, cid, mark, _ in part]
+                self._records.execute_many("INSERT INTO record VALUES (?, ?, ?)", records)
+
+    def close(self) -> None:
+        self._blocks.close()
+        self._records.close()
 
 
 class FlatKeyFile:

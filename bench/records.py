@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from bench.measuring import Against, Comparison, Result, Scale, Setting, by_turns, seconds
-from bench.plain import PlainTable
+from bench.plain import PlainStores, PlainTable
 from protocol.quantities import Day
 from protocol.records import RecordKind
 from vault import Draft, RecordId, Vault, VaultOptions
@@ -45,6 +45,8 @@ def measure(setting: Setting) -> list[Result]:
         for commit in COMMITS:
             setting.say(f"sealing, {commit} a commit")
             results.append(_sealing(vault, table, drafts, rows, commit))
+        setting.say("sealing, against the same rows")
+        results.append(_same_rows(vault, setting, drafts))
         setting.say("reading")
         return [*results, _reading(vault, table, ids)]
 
@@ -60,16 +62,34 @@ def _stores(setting: Setting) -> Iterator[tuple[Vault, PlainTable]]:
 
 
 def _sealing(vault: Vault, table: PlainTable, drafts: list[Draft], rows: list[bytes], commit: int) -> Result:
-    def seal() -> None:
-        for start in range(0, len(drafts), commit):
-            vault.records.seal_many(drafts[start : start + commit])
-
     ours, other = by_turns(
-        lambda: len(drafts) / seconds(seal),
+        lambda: len(drafts) / seconds(lambda: _seal(vault, drafts, commit)),
         lambda: len(rows) / seconds(lambda: table.insert(rows, PLAIN_COMMIT)),
     )
     what = f"seal and put 1 KiB, {commit:,} a commit"
     return Comparison(BENCH, what, "records/s", tuple(ours), SQLITE, tuple(other), Against.PEER)
+
+
+def _same_rows(vault: Vault, setting: Setting, drafts: list[Draft]) -> Result:
+    """What of the distance to plain SQLite is the keys, seals and identifiers, and what the shape of the rows."""
+    stores = PlainStores(setting.folder / "same rows")
+
+    def insert() -> float:
+        rows = stores.rows(len(drafts), BLOCK)
+        return len(rows) / seconds(lambda: stores.insert(rows, PLAIN_COMMIT))
+
+    try:
+        ours, other = by_turns(lambda: len(drafts) / seconds(lambda: _seal(vault, drafts, PLAIN_COMMIT)), insert)
+    finally:
+        stores.close()
+    what = f"seal and put 1 KiB, {PLAIN_COMMIT:,} a commit"
+    name = "SQLite, the same rows in two files"
+    return Comparison(BENCH, what, "records/s", tuple(ours), name, tuple(other), Against.LIMIT)
+
+
+def _seal(vault: Vault, drafts: list[Draft], commit: int) -> None:
+    for start in range(0, len(drafts), commit):
+        vault.records.seal_many(drafts[start : start + commit])
 
 
 def _reading(vault: Vault, table: PlainTable, ids: list[RecordId]) -> Result:

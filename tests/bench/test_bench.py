@@ -25,7 +25,7 @@ def test_small_benches_run_and_keep_every_round(tmp_path: Path) -> None:
     assert result.exit_code == 0
     kept = json.loads(file.read_text())
     assert {line["bench"] for line in kept["results"]} == {"vault", "oracles"}
-    assert "6 comparisons, 0 not run" in result.output
+    assert "7 comparisons, 0 not run" in result.output
     assert kept["not_run"] == []
     for line in kept["results"]:
         assert len(line["ours"]) == len(line["other"]) == len(line["ratios"]) == 3
