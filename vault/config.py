@@ -11,7 +11,7 @@ A vault without the file has a root slot and blocks in files of its own. Relativ
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +66,14 @@ def load_settings(directory: Path) -> VaultSettings:
         return VaultSettings()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigInvalid([Problem(CONFIG_FILE, f"cannot be read: {error}", "check owner and encoding")]) from error
+
+
+def effective(settings: VaultSettings, *, tenant: int = 0, allow_remnants: bool = False) -> VaultSettings:
+    """The settings with what was said for this opening only."""
+    root = settings.root
+    if isinstance(root, FileSettings) and allow_remnants:
+        root = replace(root, allow_remnants=True)
+    return replace(settings, root=root, tenant=tenant or settings.tenant)
 
 
 def parse_settings(text: str) -> VaultSettings:

@@ -16,10 +16,10 @@ from protocol.quantities import Seconds, SubjectId
 from vault import paths as tree
 from vault.backup import BackupLedger
 from vault.backup.restoring import check_complete
-from vault.blocks import open_blocks
+from vault.blocks import Reconciled, open_blocks
 from vault.certificates import Certificate, CertificateBook
 from vault.clocks import Deadlines, TrustedClock, Urgency
-from vault.config import VaultSettings, load_settings
+from vault.config import VaultSettings, effective, load_settings
 from vault.credentials import load_credentials
 from vault.database import Database
 from vault.directory import SubjectDirectory
@@ -43,7 +43,7 @@ from vault.holds.keeper import Holds, SiloDoor
 from vault.identity import IdentityMap
 from vault.key_log import KeyLog
 from vault.key_register import KeyRegister, ServiceKey
-from vault.keys import Epoch, KeyTree, nothing
+from vault.keys import Epoch, KeyTree
 from vault.locking import ProcessLock
 from vault.making import make_vault
 from vault.options import VaultOptions, VaultStatus, system_clock
@@ -52,8 +52,9 @@ from vault.remnants import Finding
 from vault.retention.months import Months
 from vault.retention.policy import RetentionPolicy
 from vault.retention.ticks import Ticks
-from vault.roots import FileRootSlot, FileSettings, RootSlot, open_root
+from vault.roots import FileRootSlot, RootSlot, open_root
 from vault.sagas import Cause, Erasure, ErasureTable
+from vault.segments import referenced
 from vault.service_keys import CertificateKey
 from vault.slots import Slots
 from vault.standing import StandingOrders
@@ -93,8 +94,10 @@ class Vault:
     def __init__(self, directory: Path, options: VaultOptions) -> None:
         """Use `Vault.create` or `Vault.open`."""
         self.directory = directory
-        self.settings = _effective(options.settings or load_settings(directory), options)
-        self._options = replace(options, tenant=self.settings.tenant)
+        self.settings = effective(
+            options.settings or load_settings(directory), tenant=options.tenant, allow_remnants=options.allow_remnants
+        )
+        self._options = replace(options, tenant=self.settings.tenant, settings=None)
         self._closers: list[Callable[[], None]] = []
         self._locked = False
         try:
@@ -109,7 +112,13 @@ class Vault:
         options = options or VaultOptions()
         if directory.exists() and any(directory.iterdir()):
             raise StoreUnavailable("VAULT_EXISTS", "something is in this directory already", "open it instead")
-        make_vault(directory, options, _effective(options.settings or VaultSettings(), options))
+        make_vault(
+            directory,
+            options,
+            effective(
+                options.settings or VaultSettings(), tenant=options.tenant, allow_remnants=options.allow_remnants
+            ),
+        )
         return cls(directory, options)
 
     @classmethod
@@ -206,7 +215,11 @@ class Vault:
         """The silo, for the moment of use: close it again. Raises `SILO_MISSING`, `VAULT_IN_USE`."""
         from vault.holds.silo import Silo  # the silo is a vault itself
 
-        return Silo(self.silo_directory, replace(self._options, on_step=nothing, silo=None))
+        own = replace(self._options, settings=None, tenant=0, silo=None, on_step=self._silo_step)
+        return Silo(self.silo_directory, own)
+
+    def _silo_step(self, step: str) -> None:
+        self._options.on_step(f"silo: {step}")
 
     def _database(self, name: str) -> Database:
         database = Database(self.directory / name, "")
@@ -303,6 +316,13 @@ class Vault:
         pending = self.control.value("SELECT value FROM meta WHERE name = 'replay pending'")
         return bool(pending or self._slots.behind or self._revived() or self.erasures.lost())
 
+    def reconcile_blocks(self) -> list[Reconciled]:
+        """Make every member of the block store hold exactly what the records need: what a member restored from an old
+        disk brought back goes, what one missed comes. Refuses `STORE_UNREACHABLE`; it may be repeated."""
+        self._check_lock()
+        with self._rows.lock:
+            return self._blocks.reconcile(referenced(self._rows))
+
     def rotate_certificate_key(self) -> ServiceKey:
         """A fresh key signs certificates from now on; the old secret is overwritten, its public key stays known."""
         fresh = self._certificate_key.rotate()
@@ -352,14 +372,6 @@ class Vault:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _effective(settings: VaultSettings, options: VaultOptions) -> VaultSettings:
-    """What options of this opening change of the settings."""
-    root = settings.root
-    if isinstance(root, FileSettings) and options.allow_remnants:
-        root = replace(root, allow_remnants=True)
-    return replace(settings, root=root, tenant=options.tenant or settings.tenant)
 
 
 def _finding(root: RootSlot) -> Finding:

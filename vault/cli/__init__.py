@@ -2,9 +2,14 @@
 
 import click
 
+from vault.cli.backup import backup, replay, restore
 from vault.cli.erase import erase
+from vault.cli.init import init
+from vault.cli.join import join, officer
 from vault.cli.kubo import kubo
+from vault.cli.move import move, reconcile
 from vault.cli.prove_erased import prove_erased
+from vault.cli.service_keys import keys, rotate
 from vault.cli.status import status
 
 __all__ = ["vault"]
@@ -15,5 +20,20 @@ def vault() -> None:
     """Look at a vault, erase a person, prove that an erasure holds."""
 
 
-for command in (status, erase, prove_erased, kubo):
+for command in (
+    init,
+    backup,
+    restore,
+    replay,
+    keys,
+    rotate,
+    officer,
+    join,
+    status,
+    erase,
+    prove_erased,
+    kubo,
+    move,
+    reconcile,
+):
     vault.add_command(command)
