@@ -27,6 +27,11 @@ GET_FLAGS = 0x80086601
 NO_COPY_ON_WRITE = 0x00800000
 """FS_NOCOW_FL of linux/fs.h, what `chattr +C` sets."""
 
+JOURNAL_DATA = 0x00004000
+"""FS_JOURNAL_DATA_FL of linux/fs.h, what `chattr +j` sets."""
+EXT4_OPTIONS = Path("/proc/fs/ext4")
+"""All options in force, also those that come from the superblock (tune2fs -o journal_data)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -49,8 +54,7 @@ def examine(place: Path, mount_table: str | None = None) -> Finding:
         except OSError:
             return Finding("unknown", "", True, "this system does not say which file system holds the root slot")
     file_system, options = _mount_of(place.resolve(), mount_table)
-    journalled = file_system in ("ext3", "ext4") and "data=journal" in options.split(",")
-    if journalled:
+    if file_system in ("ext3", "ext4") and ("data=journal" in options.split(",") or _journals_data(place)):
         return Finding(file_system, options, True, "data=journal writes every secret into the journal as well")
     if file_system in OVERWRITES_IN_PLACE:
         return Finding(file_system, options, False, "overwrites in place")
@@ -76,14 +80,30 @@ def _mount_of(place: Path, mount_table: str) -> tuple[str, str]:
 
 
 def _no_copy_on_write(place: Path) -> bool:
+    return bool(_flags(place) & NO_COPY_ON_WRITE)
+
+
+def _journals_data(place: Path) -> bool:
+    """By a flag of file or directory, or by a default in the superblock, which the mount table does not show."""
+    if _flags(place) & JOURNAL_DATA:
+        return True
+    try:
+        device = os.stat(place).st_dev
+        name = Path(f"/sys/dev/block/{os.major(device)}:{os.minor(device)}").resolve().name
+        return "data=journal" in (EXT4_OPTIONS / name / "options").read_text().split()
+    except OSError:
+        return False
+
+
+def _flags(place: Path) -> int:
     try:
         descriptor = os.open(place, os.O_RDONLY)
     except OSError:
-        return False
+        return 0
     try:
         flags: int = struct.unpack("=q", fcntl.ioctl(descriptor, GET_FLAGS, bytes(8)))[0]
     except OSError:
-        return False
+        return 0
     finally:
         os.close(descriptor)
-    return bool(flags & NO_COPY_ON_WRITE)
+    return flags

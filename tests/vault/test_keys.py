@@ -13,6 +13,7 @@ from vault.database import Database
 from vault.errors import KeyErased, RootRefused, StoreDamaged
 from vault.keyplan import Frontier
 from vault.keys import SCHEMA, KeyTree
+from vault.nodes import open_node
 from vault.paths import DEPTH, FAN_OUT, leaf_path, parse
 from vault.paths import Path as TreePath
 from vault.roots import FileRootSlot
@@ -249,6 +250,38 @@ def test_a_changed_or_swapped_row_is_noticed(tree: Tree, damage: str) -> None:
     tree.keys._forget()
     with pytest.raises(StoreDamaged, match="NODE_DAMAGED"):
         tree.keys.key(parse("00123000010002"))
+
+
+def test_a_lost_row_is_noticed_and_never_taken_for_an_untouched_subtree(tree: Tree) -> None:
+    tree.keys.erase([parse("0012300002")])
+    tree.database.execute("DELETE FROM node WHERE id = (SELECT max(id) FROM node)")
+    tree.keys._forget()
+    with pytest.raises(StoreDamaged, match="NODE_DAMAGED: a node of level 9 is missing"):
+        tree.keys.key(parse("00123000010002"))
+    assert len(tree.keys.key(parse("00124000010002"))) == 32
+
+
+def test_a_row_commits_to_its_key_and_its_length(tree: Tree) -> None:
+    tree.keys.erase([parse("0012300002")])
+    (row,) = next(iter(tree.database.rows("SELECT sealed FROM node WHERE id = 0")))
+    key = tree.root.root_key(1)
+    assert open_node(key, row, VAULT_ID, 0, 0) is not None
+    assert open_node(key, row, VAULT_ID, 0, 1) is None
+    assert open_node(key, row[:-1], VAULT_ID, 0, 0) is None
+    assert open_node(bytes(32), row, VAULT_ID, 0, 0) is None
+    assert open_node(key, bytes([row[0] ^ 1]) + row[1:], VAULT_ID, 0, 0) is None
+
+
+def test_a_wrong_root_secret_is_noticed_before_any_key_is_given(tmp_path: Path) -> None:
+    tree = Tree(tmp_path)
+    tree.close()
+    (tmp_path / "root.slot").unlink()
+    attempt = Database(tmp_path / "keys.db", "").value("SELECT value FROM meta WHERE name = 'attempt'")
+    slot = FileRootSlot(tmp_path / "root.slot", create=True, allow_remnants=True)
+    slot.prepare(0, VAULT_ID, attempt)
+    slot.close()
+    with pytest.raises(StoreDamaged, match="ROOT_DAMAGED"):
+        Tree(tmp_path, create=False)
 
 
 def test_an_old_row_put_back_erases_nothing_back(tmp_path: Path) -> None:

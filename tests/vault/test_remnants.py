@@ -1,4 +1,5 @@
 import fcntl
+import os
 from pathlib import Path
 
 import pytest
@@ -67,3 +68,24 @@ def test_mount_points_with_blanks_are_read() -> None:
 def test_a_system_without_a_mount_table_is_not_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(remnants, "MOUNT_TABLE", tmp_path / "none")
     assert examine(tmp_path).keeps_remnants
+
+
+def test_a_file_or_directory_whose_data_is_journalled_keeps_remnants(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = f"40 22 0:33 / {tmp_path} rw - ext4 source rw"
+    assert not examine(tmp_path, table).keeps_remnants
+    monkeypatch.setattr(fcntl, "ioctl", lambda *_: remnants.JOURNAL_DATA.to_bytes(8, "little"))
+    assert examine(tmp_path, table).keeps_remnants
+
+
+@pytest.mark.parametrize(("options", "kept"), [("rw\ndata=journal\n", True), ("rw\ndata=ordered\n", False)])
+def test_a_data_journal_by_default_of_the_superblock_keeps_remnants(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: str, kept: bool
+) -> None:
+    device = os.stat(tmp_path).st_dev
+    name = Path(f"/sys/dev/block/{os.major(device)}:{os.minor(device)}").resolve().name
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "options").write_text(options)
+    monkeypatch.setattr(remnants, "EXT4_OPTIONS", tmp_path)
+    assert examine(tmp_path, f"40 22 0:33 / {tmp_path} rw - ext4 source rw").keeps_remnants == kept
