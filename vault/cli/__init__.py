@@ -6,6 +6,7 @@ from vault.cli.backup import backup, replay, restore
 from vault.cli.erase import erase
 from vault.cli.init import init
 from vault.cli.join import join, officer
+from vault.cli.keeper import keeper, keeper_identity
 from vault.cli.kubo import kubo
 from vault.cli.move import move, reconcile
 from vault.cli.prove_erased import prove_erased
@@ -33,6 +34,8 @@ for command in (
     erase,
     prove_erased,
     kubo,
+    keeper,
+    keeper_identity,
     move,
     reconcile,
 ):
