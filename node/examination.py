@@ -90,7 +90,7 @@ def _advice(config: Config, genesis: Mapping[str, Any]) -> list[Problem]:
             say("insecure", f"whoever reaches {config.http} may ask, in the clear", "set [tls] and access.anonymous")
         if any(rights.allow(method) for method in INTERNALS):
             say("access.anonymous", "strangers may trace, and read the pool",
-                'write ["*", "!debug_*", "!txpool_*", "!testing_*"]')  # fmt: skip
+                'write ["*", "!metrics", "!debug_*", "!txpool_*", "!testing_*"]')  # fmt: skip
     if config.sealing.work > config.sealing.interval:
         say("sealing.work", "a block may take longer than the interval between two", "keep work below interval")
     if config.limits.socket_bytes > config.front.memory_bytes:

@@ -1,22 +1,40 @@
-"""`tideprint`: the command line. Errors come as one line with a code and what to do next; exit code 2."""
+"""`tideprint`: the command line. Errors come as one line with a code and what to do next; exit code 2.
+
+A group is imported when it is asked for: a node starts without the vault, and quickly.
+"""
 
 import sys
+from importlib import import_module
 
 import click
 
-from node.cli import node
 from protocol.errors import TideprintError
-from tideprint.commands.audit import audit
-from tideprint.commands.demo import demo
-from tideprint.commands.oracle import oracle
-from tideprint.commands.wallet import wallet
-from vault.cli import vault
 
 EXIT_REFUSED = 2
+GROUPS = {
+    "audit": "tideprint.commands.audit",
+    "demo": "tideprint.commands.demo",
+    "node": "node.cli",
+    "oracle": "tideprint.commands.oracle",
+    "vault": "vault.cli",
+    "wallet": "tideprint.commands.wallet",
+}
+"""Names of the commands and the modules that hold them, under the same name."""
 
 
 class Front(click.Group):
-    """The top group: turns our errors into a line a person can act on."""
+    """The top group: fetches commands, and turns our errors into a line a person can act on."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All there are."""
+        return sorted(GROUPS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """One of them, or None."""
+        if cmd_name not in GROUPS:
+            return None
+        command: click.Command = getattr(import_module(GROUPS[cmd_name]), cmd_name)
+        return command
 
     def invoke(self, ctx: click.Context) -> object:
         """Run a command."""
@@ -39,7 +57,3 @@ def main() -> None:
     tideprint node start --data DIR/node    a node of the chain
     tideprint vault status --data DIR/vault what a vault holds
     """
-
-
-for command in (demo, node, vault, oracle, wallet, audit):
-    main.add_command(command)

@@ -16,12 +16,14 @@ from collections.abc import Callable
 from node.clock import Clock
 from node.config import Sealing
 from node.drivers.making import Made, Maker
-from node.errors import NodeError
+from node.errors import NodeError, StoreError
 from node.pool import Pool
 from node.proposals import Block, Slot
 
 log = logging.getLogger(__name__)
 RETRY = 1.0
+STOP_SECONDS = 5.0
+"""What the block at hand may take beyond its work once the node is told to stop."""
 """Seconds until an untrusted clock is looked at again."""
 
 
@@ -70,7 +72,7 @@ class SoloSealer:
             while not self._stopping.is_set():
                 await self._until_due()
                 if not self._stopping.is_set():
-                    await self._seal_or_report()
+                    await self._unless_it_hangs(asyncio.create_task(self._seal_or_report()))
         finally:
             self._maker.close()
 
@@ -83,6 +85,21 @@ class SoloSealer:
                 return
             self._woken.clear()
             await _set_within(self._stopping if busy else self._woken, remaining)
+
+    async def _unless_it_hangs(self, sealing: asyncio.Task[None]) -> None:
+        """Wait for the block at hand; once told to stop, only for a while. A commit is whole or never was."""
+        stopping = asyncio.create_task(self._stopping.wait())
+        await asyncio.wait((sealing, stopping), return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        done, _ = await asyncio.wait((sealing,), timeout=self._settings.work + STOP_SECONDS)
+        if not done:
+            sealing.cancel()
+            raise StoreError(
+                "SEALER_HANGS",
+                f"the block at hand did not end within {self._settings.work + STOP_SECONDS:g} s of being told to stop",
+                "what was committed is safe; look at the disk, then start the node again",
+            )
+        await sealing
 
     async def _seal_or_report(self) -> None:
         try:

@@ -28,6 +28,7 @@ from node.errors import NodeError
 from node.evm import PyEvm
 from node.genesis import Genesis
 from node.pool import Pool
+from node.processes.line import Line
 from node.processes.nursery import CALLER, Child, Nursery
 from node.processes.wire import Stream, receive, send
 from node.reader import Reader
@@ -93,13 +94,14 @@ class _Worker:
 
 
 class Callers:
-    """A crew of worker processes. `run` takes the next idle one and waits in line when there is none."""
+    """A crew of worker processes. `run` takes the next idle one and waits in line when there is none; where there are
+    several, one caller holds all but one of them at most."""
 
     def __init__(self, nursery: Nursery, setup: Setup, count: int, head: Callable[[], Header]) -> None:
         self._nursery, self._setup, self._count, self._head = nursery, setup, count, head
         self._idle: deque[_Worker] = deque()
         self._all: set[_Worker] = set()
-        self._free = asyncio.Semaphore(0)
+        self._line = Line(max(1, count - 1))
         self._closed = False
 
     @property
@@ -123,12 +125,15 @@ class Callers:
             raise
         self._all.add(worker)
         self._idle.append(worker)
-        self._free.release()
+        self._line.add()
 
-    async def run(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> bytes:
+    async def run(self, function: Callable[..., Any], arguments: tuple[Any, ...], who: str = "") -> bytes:
         """The answer in JSON. Raises RpcError, among others CALL_TIMEOUT and CALL_BROKE."""
         patience = self._setup.limits.call_seconds
-        await self._acquire(patience)
+        try:
+            await self._line.take(who, patience)
+        except TimeoutError as error:
+            raise RpcError(Code.LIMIT_EXCEEDED, "too many calls are running; try again") from error
         worker, kept = self._idle.pop(), False
         try:
             job = Job(function, arguments, self._head().number)
@@ -143,24 +148,16 @@ class Callers:
         except (EOFError, OSError) as error:
             raise RpcError(Code.INTERNAL, "the call ended its process", {"code": "CALL_BROKE"}) from error
         finally:
+            self._line.leave(who)
             if kept and not self._closed:
                 self._idle.append(worker)
-                self._free.release()
+                self._line.add()
             else:
                 await self._replace(worker)
         if answer.error is not None:
             code, message, data = answer.error
             raise RpcError(Code(code), message, data)
         return answer.result
-
-    async def _acquire(self, patience: float) -> None:
-        if not self._free.locked():
-            await self._free.acquire()
-            return
-        try:
-            await asyncio.wait_for(self._free.acquire(), patience)
-        except TimeoutError as error:
-            raise RpcError(Code.LIMIT_EXCEEDED, "too many calls are running; try again") from error
 
     async def _replace(self, worker: _Worker) -> None:
         worker.kill()

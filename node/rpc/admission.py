@@ -12,7 +12,9 @@ UNAUTHORIZED, FORBIDDEN = 401, 403
 class Admission:
     """One request body of one caller; the `Visit` that dispatch tells of each method."""
 
-    def __init__(self, caller: Caller, metrics: Metrics, elapsed: Callable[[], float]) -> None:
+    def __init__(self, caller: Caller, client: str, metrics: Metrics, elapsed: Callable[[], float]) -> None:
+        """`client` is the address it comes from; who has a key or a token counts by its name."""
+        self.who = f"{caller.kind} {caller.name}" if caller.kind != "anonymous" else client
         self._caller, self._metrics, self._elapsed = caller, metrics, elapsed
         self._started = 0.0
         self._refused = self._asked = 0

@@ -47,8 +47,8 @@ class Later:
 class Crew(Protocol):
     """Processes that run a function with a context of their own."""
 
-    async def run(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> bytes:
-        """The answer in JSON. Raises RpcError."""
+    async def run(self, function: Callable[..., Any], arguments: tuple[Any, ...], who: str = "") -> bytes:
+        """The answer in JSON; callers are served by turns. Raises RpcError."""
         ...
 
 
@@ -69,21 +69,33 @@ class Context:
     workers: ThreadPoolExecutor
     readers: ThreadPoolExecutor
     running: Counter[Beside] = field(default_factory=Counter)
+    callers: Counter[tuple[Beside, str]] = field(default_factory=Counter)
     crews: Mapping[Beside, Crew] = field(default_factory=dict)
     turns: Turns = field(default_factory=Turns)
     builder: BlockBuilder | None = None
 
-    async def answer(self, where: Beside, function: Callable[..., Any], arguments: tuple[Any, ...]) -> bytes:
-        """Run a method's function with a context and encode its answer. Raises what it raises, RpcError -32005."""
+    async def answer(
+        self, where: Beside, function: Callable[..., Any], arguments: tuple[Any, ...], who: str = ""
+    ) -> bytes:
+        """Run a method's function with a context and encode its answer. `who` may use half of what may run and wait.
+
+        Raises what it raises, RpcError -32005.
+        """
         crew = self.crews.get(where)
         if crew is None:
             return await self.beside(where, _encoded, function, self, *arguments)
         self._check_busy(where)
+        if self.callers[where, who] >= max(1, self.limits.calls // 2):
+            raise RpcError(Code.LIMIT_EXCEEDED, f"more than {self.limits.calls // 2} calls of one caller; try again")
         self.running[where] += 1
+        self.callers[where, who] += 1
         try:
-            return await crew.run(function, arguments)
+            return await crew.run(function, arguments, who)
         finally:
             self.running[where] -= 1
+            self.callers[where, who] -= 1
+            if not self.callers[where, who]:
+                del self.callers[where, who]
 
     async def beside(self, where: Beside, function: Callable[..., T], *arguments: Any) -> T:
         """Run what takes long beside the event loop. Raises RpcError -32005 when too much runs already."""

@@ -63,7 +63,7 @@ async def _one(context: Context, request: object, extra: Extra | None, room: int
         visit.enter(request["method"])
         if room <= 0:
             raise answer_too_large(context.limits.answer_bytes)
-        result = await _run(context, request["method"], request.get("params"), extra)
+        result = await _run(context, request["method"], request.get("params"), extra, visit.who)
         if len(result) > room:
             raise answer_too_large(context.limits.answer_bytes)
     except RpcError as caught:
@@ -81,7 +81,7 @@ async def _one(context: Context, request: object, extra: Extra | None, room: int
     return b'{"jsonrpc":"2.0","id":' + orjson.dumps(request_id) + b',"result":' + result + b"}"
 
 
-async def _run(context: Context, name: str, params: object, extra: Extra | None) -> bytes:
+async def _run(context: Context, name: str, params: object, extra: Extra | None, who: str) -> bytes:
     """The result in JSON, encoded where it was computed."""
     method = METHODS.get(name)
     if method is None:
@@ -90,12 +90,12 @@ async def _run(context: Context, name: str, params: object, extra: Extra | None)
         raise RpcError(Code.METHOD_NOT_FOUND, f"Method {name[:100]} not found")
     arguments = parse_all(method.parsers, method.required, params)
     if method.beside is not None:
-        return await context.answer(method.beside, method.function, tuple(arguments))
+        return await context.answer(method.beside, method.function, tuple(arguments), who)
     if method.paced:
         await context.turns.take()
     result = method.function(context, *arguments)
     if isinstance(result, Later):
-        encoded = await context.answer(result.where, result.function, result.arguments)
+        encoded = await context.answer(result.where, result.function, result.arguments, who)
         result.done()
         return encoded
     return await context.beside(Beside.READS, _encoded, result) if callable(result) else orjson.dumps(result)

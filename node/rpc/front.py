@@ -25,7 +25,7 @@ from node.rpc import cors
 from node.rpc.admission import Admission, not_allowed
 from node.rpc.bodies import BodyRefused, accepts_gzip, packed, read_body, send
 from node.rpc.budget import Budget
-from node.rpc.connections import Connections
+from node.rpc.connections import Connections, client_of
 from node.rpc.context import Context
 from node.rpc.dispatch import answer
 from node.rpc.errors import Code, RpcError
@@ -107,8 +107,9 @@ class Front:
     def _cors(self, request: web.Request) -> dict[str, str]:
         return cors.headers(request.headers.get("Origin"), self._origins)
 
-    def _admit(self, caller: Caller) -> Admission:
-        return Admission(caller, self._metrics, self._clock.elapsed)
+    def _admit(self, caller: Caller, request: web.Request) -> Admission:
+        peer = None if request.transport is None else request.transport.get_extra_info("peername")
+        return Admission(caller, client_of(peer), self._metrics, self._clock.elapsed)
 
     def _caller(self, request: web.Request) -> Caller:
         return self._gate.identify(
@@ -151,7 +152,7 @@ class Front:
             raise BodyRefused(403, WRONG_ORIGIN, "ORIGIN", Code.INVALID_REQUEST)
         caller = self._caller(request)
         body = await read_body(request, self._context.limits.body_bytes, self._limits.body_seconds, self.budget)
-        admission = self._admit(caller)
+        admission = self._admit(caller, request)
         try:
             reply = await answer(self._context, body, None, admission) or b""
         finally:

@@ -30,7 +30,7 @@ class Sockets:
     """All WebSocket connections of a node, at most `most`."""
 
     def __init__(self, context: Context, most: int, budget: Budget, gate: Gate,
-                 admit: Callable[[Caller], Admission]) -> None:  # fmt: skip
+                 admit: Callable[[Caller, web.Request], Admission]) -> None:  # fmt: skip
         self._context, self._most, self._budget, self._gate, self._admit = context, most, budget, gate, admit
         self._sessions: dict[Session, tuple[Caller, web.WebSocketResponse]] = {}
         self._closing: set[asyncio.Task[object]] = set()
@@ -87,14 +87,16 @@ class Sockets:
         self._sessions[session] = caller, socket
         writer = asyncio.create_task(_write(socket, session))
         try:
-            await self._read(socket, session, caller, guard)
+            await self._read(socket, session, caller, guard, request)
         finally:
             self._sessions.pop(session, None)
             session.close()
             await writer
         return socket
 
-    async def _read(self, socket: web.WebSocketResponse, session: Session, caller: Caller, guard: Guard) -> None:
+    async def _read(
+        self, socket: web.WebSocketResponse, session: Session, caller: Caller, guard: Guard, request: web.Request
+    ) -> None:
         async for message in socket:
             if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
                 continue
@@ -107,7 +109,7 @@ class Sockets:
                 guard.abort()
                 return
             try:
-                reply = await answer(self._context, raw, session.handle, self._admit(caller))
+                reply = await answer(self._context, raw, session.handle, self._admit(caller, request))
             finally:
                 self._budget.give(len(raw))
             if reply is not None:

@@ -6,7 +6,10 @@ from node.rpc.errors import RpcError
 
 
 class Visit(Protocol):
-    """One request body. Its methods run one after the other."""
+    """One request body. Its methods run one after the other. `who` asks: those who ask are served by turns."""
+
+    @property
+    def who(self) -> str: ...
 
     def enter(self, method: str) -> None:
         """A method is about to run. Raises RpcError when this caller may not call it."""
@@ -19,6 +22,8 @@ class Visit(Protocol):
 
 class Anybody:
     """May call everything and leaves no trace."""
+
+    who = ""
 
     def enter(self, method: str) -> None:
         """Come in."""

@@ -115,6 +115,27 @@ def test_a_dead_sealer_ends_the_node_with_all_blocks_kept(tmp_path: Path) -> Non
         store.close()
 
 
+def test_a_sealer_that_hangs_does_not_keep_the_node_from_stopping(tmp_path: Path) -> None:
+    with node(tmp_path) as (process, client):
+        client.mined(council_creation())
+        all_of_it = family(process.pid)
+        before = int(client.ask("eth_blockNumber"), 16)
+        hanging = next(pid for pid in all_of_it if "writer.lock" in _open_files(pid))
+        os.kill(hanging, signal.SIGSTOP)
+        client.ask("eth_sendRawTransaction", "0x" + sign(FOUNDER, 1).hex())
+        time.sleep(1.5)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 1
+        assert gone(all_of_it)
+    with node(tmp_path) as (_, client):
+        assert int(client.ask("eth_blockNumber"), 16) >= before
+
+
+def _open_files(pid: int) -> str:
+    names = [os.readlink(path) for path in Path(f"/proc/{pid}/fd").iterdir() if path.is_symlink()]
+    return " ".join(names)
+
+
 @contextmanager
 def node(folder: Path) -> Iterator[tuple[subprocess.Popen[str], Client]]:
     command = [sys.executable, "-m", "node"]
