@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from vault.blocks import check_block
+from vault.cids import Cid
 from vault.credentials import Credential, load_credentials
 from vault.errors import StoreDamaged, StoreUnavailable
 from vault.files import CREDENTIALS
@@ -83,15 +84,14 @@ def take_copy(directory: Path, destination: Path, *, with_root: bool = False) ->
             shutil.copy2(source, destination / name)
 
 
-def attack(copy: Path, live: Path, root_file: Path | None = None) -> CopyFindings:
-    """Try to open every sealed row of `copy` with all that `copy` and `live` hold.
+def attack(copy: Path, live: Path, root_file: Path | None = None, more: Iterable[Path] = ()) -> CopyFindings:
+    """Try to open every sealed row of `copy` with all that `copy`, `live` and the copies `more` hold.
 
     `root_file` replaces the live root slot: with the copy's own one, as the control, everything opens.
     Raises `COPY_UNREADABLE`.
     """
-    secrets = (root_file or live / ROOT_FILE).read_bytes()
-    derivation = _Derivation(secrets, [copy / KEYS_FILE, live / KEYS_FILE], _credentials(live))
-    dead = tuple(prefix for (prefix,) in _query(live / KEYS_FILE, "SELECT prefix FROM tombstone"))
+    derivation = derive([copy, *more], live, root_file)
+    dead = dead_prefixes(live)
     opened: Counter[tuple[str, bool]] = Counter()
     closed: Counter[tuple[str, bool]] = Counter()
     for path, purpose, block in _sealed_rows(copy):
@@ -101,6 +101,38 @@ def attack(copy: Path, live: Path, root_file: Path | None = None) -> CopyFinding
     return CopyFindings(
         tuple(SlotFinding(TreePath(slot), opened[slot, erased], closed[slot, erased], erased) for slot, erased in found)
     )
+
+
+def derive(copies: Iterable[Path], live: Path, root_file: Path | None = None) -> "Derivation":
+    """Every key that follows from the live root slot (or another) and the tree rows of all these vaults. Raises
+    `COPY_UNREADABLE`."""
+    slot = root_file or live / ROOT_FILE
+    try:
+        secrets = slot.read_bytes()
+    except OSError as error:
+        hint = "the attack needs a root secret in a file; with a token or shares nobody has the whole secret to try"
+        raise StoreUnavailable("COPY_UNREADABLE", f"{slot.name}: {error}", hint) from error
+    return Derivation(secrets, [each / KEYS_FILE for each in (*copies, live)], _credentials(live))
+
+
+def dead_prefixes(live: Path) -> tuple[str, ...]:
+    """What the tombstones of the live vault cover."""
+    return tuple(prefix for (prefix,) in _query(live / KEYS_FILE, "SELECT prefix FROM tombstone"))
+
+
+def facts_of(live: Path) -> tuple[str, int]:
+    """A vault's number in hex and its epoch. Raises `COPY_UNREADABLE`."""
+    meta = dict(_query(live / KEYS_FILE, "SELECT name, value FROM meta"))
+    return bytes(meta["vault id"]).hex(), int(meta["epoch"])
+
+
+def listed_cids(copy: Path, live: Path) -> tuple[set[Cid], set[Cid]]:
+    """The blocks that a copy lists: of what was erased since, and of all others that the live vault still lists."""
+    dead = dead_prefixes(live)
+    there = {cid for (cid,) in _query(live / RECORDS_FILE, "SELECT cid FROM record")}
+    rows = [(leaf_path(number), Cid(cid)) for number, cid in _query(copy / RECORDS_FILE, "SELECT id, cid FROM record")]
+    erased = {cid for path, cid in rows if path.startswith(dead)}
+    return erased, {cid for path, cid in rows if not path.startswith(dead) and cid in there}
 
 
 def _credentials(live: Path) -> dict[Purpose, Credential]:
@@ -114,7 +146,7 @@ def _credentials(live: Path) -> dict[Purpose, Credential]:
     }
 
 
-class _Derivation:
+class Derivation:
     """Every key that follows from some root secrets and all node rows, old and new."""
 
     def __init__(self, root_bytes: bytes, key_files: Iterable[Path], credentials: Mapping[Purpose, Credential]) -> None:
@@ -177,7 +209,7 @@ class _Derivation:
 
 
 def _sealed_rows(copy: Path) -> Iterable[Row]:
-    """Every sealed thing of the copy: records, owner rows, identity entries, erasure tickets."""
+    """Every sealed thing of the copy: records, owner rows, identity entries, standing orders, erasure tickets."""
     blocks = dict(_query(copy / BLOCKS_FILE, "SELECT cid, bytes FROM block"))
     for number, cid in _query(copy / RECORDS_FILE, "SELECT id, cid FROM record"):
         if cid in blocks:
@@ -186,6 +218,8 @@ def _sealed_rows(copy: Path) -> Iterable[Row]:
         yield leaf_path(number), Purpose.OWNER, sealed
     for number, sealed in _query(copy / IDENTITY_FILE, "SELECT id, sealed FROM entry"):
         yield leaf_path(number), Purpose.IDENTITY, sealed
+    for number, sealed in _query(copy / RECORDS_FILE, "SELECT leaf, sealed FROM standing"):
+        yield leaf_path(number), Purpose.TICKET, sealed
     for path, ticket in _query(copy / RECORDS_FILE, "SELECT ticket_path, ticket FROM erasure WHERE ticket IS NOT NULL"):
         yield TreePath(path), Purpose.TICKET, ticket
 

@@ -3,6 +3,7 @@
 Where its files lie: `vault.files`. What it is opened with: `vault.options`, `vault.config`.
 """
 
+import logging
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,7 +15,7 @@ from typing import Self
 from protocol.errors import Refusal, RefusalCode
 from protocol.quantities import Seconds, SubjectId
 from vault import paths as tree
-from vault.backup import BackupLedger
+from vault.backup import BackupLedger, ship
 from vault.backup.restoring import check_complete
 from vault.blocks import Reconciled, open_blocks
 from vault.certificates import Certificate, CertificateBook
@@ -74,6 +75,9 @@ __all__ = [
     "VaultStatus",
     "system_clock",
 ]
+
+
+_log = logging.getLogger(__name__)
 
 
 class Vault:
@@ -140,11 +144,12 @@ class Vault:
         check_complete(self.directory)
         credentials = load_credentials(self.directory / CREDENTIALS)
         self._open_control()
+        credentials.check(self.control)
         self._root = open_root(self.settings.root, self.directory / KEYS)
         self._keep(self._root.close)
         key_rows = self._database(KEYS_FILE)
         vault_id = key_rows.meta("vault id")
-        self._keys = KeyTree(key_rows, self._root, bytes(vault_id), options.entropy, options.on_step)
+        self._keys = KeyTree(key_rows, self._root, bytes(vault_id), options.entropy, self._on_step)
         self._slots = Slots(key_rows, tenant)
         self._rows = self._database(RECORDS_FILE)
         self._blocks = open_blocks(self.settings.blocks, self.directory / RECORDS)
@@ -174,6 +179,17 @@ class Vault:
         self.key_log.note("open")
         self.control = self._database(CONTROL_FILE)
         self.key_register, self._backups = KeyRegister(self.control), BackupLedger(self.control)
+
+    def _on_step(self, step: str) -> None:
+        """Between the commit of an epoch and the end of its old root secret: ship it to the replica. Without an answer
+        the erasure goes on, a legal deadline outranks it; the status shows the debt."""
+        self._options.on_step(step)
+        replica = self.settings.backup.replica
+        if step == "committed" and replica is not None:
+            try:
+                ship(self.directory, self.directory / replica, self._options.clock)
+            except (VaultError, OSError) as error:
+                _log.warning("epoch not shipped: %s", error)
 
     def _open_erasures(self) -> None:
         options = self._options

@@ -35,6 +35,8 @@ from vault.sagas import Cause
 from vault.vault import Vault, VaultOptions
 
 VAULT, INDEX, LOG = "vault", "silo.db", "access.db"
+CONTROL = "control"
+"""An entry about nobody that is never erased: what a proof of forgetting must find."""
 _SCHEMA = """
 CREATE TABLE officer(one INTEGER PRIMARY KEY CHECK (one = 1), public_key BLOB NOT NULL, refreshed INTEGER);
 CREATE TABLE held(
@@ -75,6 +77,7 @@ class Silo:
             hint = "make it first: tideprint vault hold init"
             raise StoreUnavailable("SILO_MISSING", "there is no silo to move what a law keeps to", hint)
         self._clock = options.clock
+        self._on_step = options.on_step
         self._vault = Vault.open(directory / VAULT, options)
         self._index = Database(directory / INDEX, "")
         try:
@@ -89,7 +92,8 @@ class Silo:
     def create(cls, directory: Path, officer: bytes, options: VaultOptions) -> Self:
         """Make a silo for the officer with this X25519 public key (32 bytes). Raises `VAULT_EXISTS`."""
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        Vault.create(directory / VAULT, options).close()
+        with Vault.create(directory / VAULT, options) as vault:
+            vault.identity.enroll(CONTROL, [])
         AccessLog(directory / LOG, lambda _: None, options.clock, create=True).close()
         index = Database(directory / INDEX, _SCHEMA, create=True)
         index.execute("INSERT INTO officer VALUES (1, ?, NULL)", (officer,))
@@ -102,10 +106,13 @@ class Silo:
         if known is not None:
             return known
         subject = self._vault.identity.subject_of(number) or self._vault.identity.enroll(number, [])
+        self._on_step("entry made")
         if not any(True for _ in self._vault.records.records_of(subject)):
             self._vault.records.seal_many([self._draft(subject, number, person, record) for record in records])
+        self._on_step("records sealed")
         row = (number, basis, until, len(records), self._clock())
         self._index.execute("INSERT INTO held VALUES (?, ?, ?, ?, ?, NULL)", row)
+        self._on_step("hold kept")
         return Held(number, basis, until, len(records), Seconds(row[-1]), None)
 
     def _draft(self, subject: SubjectId, number: str, person: str, record: OpenedRecord) -> Draft:

@@ -1,0 +1,1 @@
+"""Proof of forgetting: attacks on what is left, each with a control that must be caught, and a report of them."""
