@@ -116,8 +116,7 @@ class Slots:
     def frontiers(self, subjects: Iterable[Path] = (), *, every: bool = False) -> list[Frontier]:
         """The frontiers of an epoch: newest period with all later ones, the timeless period, and the free record slots
         of these subjects; `every`: of all periods and subjects, at a cost that grows with them."""
-        query = "SELECT max(scope) FROM counter WHERE length(scope) = ? AND scope >= ? AND scope < ?"
-        newest = self._database.value(query, (PERIOD_DEPTH, self._tenant, self._tenant + "g"))
+        newest = self._newest_period()
         found = [] if newest is None else self._of_period(self._tenant, newest)
         if every:
             rows = self._database.rows("SELECT scope FROM counter WHERE scope >= ?", (self._tenant,))
@@ -131,6 +130,13 @@ class Slots:
         for subject in subjects:
             found += self._of_subject(subject)
         return found
+
+    def _newest_period(self) -> Path | None:
+        """From the last counter of all, which is of that period or of a subject in it: one look, however many there
+        are."""
+        query = "SELECT max(scope) FROM counter WHERE scope >= ? AND scope < ?"
+        last = self._database.value(query, (self._tenant, self._tenant + "g"))
+        return None if last is None else Path(last[:PERIOD_DEPTH])
 
     def _of_period(self, scope: Path, period: Path) -> list[Frontier]:
         count = self._database.value("SELECT next FROM counter WHERE scope = ?", (period,))
