@@ -23,10 +23,6 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 OURS = {*MAY_IMPORT, "tests", "scripts", "bench"}
 LATER = {
-    RefusalCode.DUAL_CONTROL_REQUIRED: "opening identities takes two officers; there is no such opening yet",
-    RefusalCode.SELF_APPROVAL: "comes with the second officer",
-    RefusalCode.REASON_MISSING: "comes with the second officer",
-    RefusalCode.ROLE_SEPARATION: "comes with staff roles in the vault",
     RefusalCode.K_FLOOR: "comes with the dossier's re-identification figures",
     RefusalCode.DOSSIER_STALE: "comes with the dossier",
     RefusalCode.AGENT_POA_MISSING: "requests of a patient come from the patient only so far",

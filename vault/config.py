@@ -17,10 +17,11 @@ from typing import Any
 
 from vault.blocks import BlockSettings, EmbeddedSettings, SwarmSettings
 from vault.errors import VaultError
-from vault.files import CONFIG_FILE
+from vault.files import BLOCKS_FILE, CONFIG_FILE
 from vault.groups import Problem, read_group, suggestion
 from vault.roots import ROOT_KINDS, FileSettings, RootSettings
 
+BLOCKS_NAME = Path(BLOCKS_FILE).name
 BLOCK_KINDS: Mapping[str, type[BlockSettings]] = {"embedded": EmbeddedSettings, "kubo": SwarmSettings}
 
 
@@ -92,6 +93,8 @@ def parse_settings(text: str) -> VaultSettings:
     root = _kind("root", ROOT_KINDS, tables["root"], "file", problems)
     blocks = _kind("blocks", BLOCK_KINDS, tables["blocks"], "embedded", problems)
     backup = read_group("backup", BackupSettings, tables["backup"], problems)
+    if isinstance(blocks, EmbeddedSettings) and blocks.file != BLOCKS_NAME:
+        problems.append(Problem("blocks.file", "has one name", f"leave it out; it is {BLOCKS_NAME}"))
     if problems or general is None or root is None or blocks is None or backup is None:
         raise ConfigInvalid(problems)
     return VaultSettings(general.tenant, root, blocks, backup)

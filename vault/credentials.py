@@ -9,6 +9,7 @@ So whoever has the keys and a dump of one other store still needs that store's c
 authenticates backups. Credentials lie in no backup; each role keeps a copy of its own.
 """
 
+import hmac
 import json
 import os
 import stat
@@ -18,12 +19,14 @@ from enum import StrEnum
 from pathlib import Path
 
 from protocol.errors import Refusal, RefusalCode
+from vault.database import Database
 from vault.errors import StoreDamaged, StoreUnavailable
 from vault.macs import mac
 
 CREDENTIAL_SIZE = 32
 _STORE_KEY = b"tideprint/store key/1"
 _MAC = b"tideprint/store mac/1"
+_CHECK = b"tideprint/credential check/1"
 
 
 class Store(StrEnum):
@@ -90,6 +93,19 @@ class Credentials:
     keys: Credential
     records: Credential
     identity: Credential
+
+    def write_check(self, control: Database) -> None:
+        """Note, in a new control database, what shows these credentials to be the right ones; it tells nothing else."""
+        for each in (self.keys, self.records, self.identity):
+            control.execute("INSERT INTO meta VALUES (?, ?)", (f"credential {each.store}", each.mac(_CHECK)))
+
+    def check(self, control: Database) -> None:
+        """Raises `CREDENTIAL_WRONG` before anything is sealed under a wrong one."""
+        for each in (self.keys, self.records, self.identity):
+            known = bytes(control.value("SELECT value FROM meta WHERE name = ?", (f"credential {each.store}",)) or b"")
+            if not hmac.compare_digest(known, each.mac(_CHECK)):
+                hint = f"bring back the copy that the {KEEPER[each.store]} keeps"
+                raise StoreDamaged("CREDENTIAL_WRONG", f"the credential of {each.store} is not this vault's", hint)
 
 
 def make_credentials(directory: Path, entropy: Callable[[int], bytes]) -> None:

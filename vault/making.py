@@ -9,7 +9,7 @@ from vault.access_log import AccessLog
 from vault.backup import ledger
 from vault.blocks import open_blocks
 from vault.config import VaultSettings, write_settings
-from vault.credentials import make_credentials
+from vault.credentials import load_credentials, make_credentials
 from vault.database import Database
 from vault.files import (
     CONTROL,
@@ -71,6 +71,7 @@ def _make_key_store(directory: Path, options: VaultOptions, settings: VaultSetti
 def _make_control(directory: Path, options: VaultOptions) -> None:
     certificates.load_signer(directory / SIGNER_FILE, options.entropy)
     with closing(Database(directory / CONTROL_FILE, CONTROL_SCHEMA, create=True)) as control:
+        load_credentials(directory / CREDENTIALS).write_check(control)
         register = key_register.KeyRegister(control)
         CertificateKey(directory / SIGNER_FILE, register, options.clock, options.entropy)
     AccessLog(directory / KEY_LOG_FILE, lambda _: None, options.clock, create=True, entropy=os.urandom).close()

@@ -16,7 +16,9 @@ from pathlib import Path
 from protocol.quantities import Seconds
 from vault.backup.archive import CHANGES, DB, Manifest, measure, write_archive
 from vault.backup.ledger import BackupLedger
+from vault.blocks import EmbeddedSettings
 from vault.changes import changes_since, install_journal, mark_of, prune_journal
+from vault.config import load_settings
 from vault.credentials import Store, load_credential
 from vault.database import Database
 from vault.errors import StoreUnavailable
@@ -71,6 +73,16 @@ def take_backup(directory: Path, out: Path, clock: Callable[[], Seconds], since:
         return Backup(path, manifest)
 
 
+def ship(directory: Path, replica: Path, clock: Callable[[], Seconds]) -> Backup:
+    """Send the replica what changed since the last backup; everything if there is none."""
+    with closing(Database(directory / CONTROL_FILE, "")) as control:
+        known = BackupLedger(control).epochs()
+    if not replica.is_dir():
+        hint = "bring it back; until then nothing is shipped and a loss would be total"
+        raise StoreUnavailable("REPLICA_MISSING", "the replica's directory is not there", hint)
+    return take_backup(directory, replica, clock, known[-1] if known else None)
+
+
 def _only_one(directory: Path) -> "closing[ProcessLock]":
     try:
         return closing(ProcessLock(directory / BACKUP_LOCK))
@@ -87,9 +99,10 @@ def _collect(
     number, since, at = facts
     files, reached = {}, {}
     vault_id, epoch = "", 0
+    embedded = isinstance(load_settings(directory).blocks, EmbeddedSettings)
     for name in IN_ORDER:
-        if not (directory / name).exists() and name == BLOCKS_FILE:
-            continue
+        if name == BLOCKS_FILE and not embedded:
+            continue  # a swarm replicates its blocks itself
         with closing(Database(directory / name, "")) as database:
             install_journal(database)
             member = member_of(name) + (DB if since is None else CHANGES)

@@ -97,9 +97,7 @@ def test_epochs_that_were_not_shipped_cannot_be_restored(home: Path, out: Path) 
 
 
 @pytest.mark.parametrize("names", [("records",), ("identity",), ("records", "blocks", "identity")])
-def test_one_store_from_before_an_erasure_is_locked_until_replay(
-    home: Path, out: Path, names: tuple[str, ...]
-) -> None:
+def test_one_store_from_before_an_erasure_is_locked_until_replay(home: Path, out: Path, names: tuple[str, ...]) -> None:
     files = {"records": RECORDS_FILE, "blocks": BLOCKS_FILE, "identity": IDENTITY_FILE}
     with Vault.create(home, options()) as vault:
         anna, ben = enrol(vault, "anna"), enrol(vault, "ben")
@@ -215,7 +213,7 @@ def test_a_restore_cut_short_is_seen_and_can_be_repeated(home: Path, out: Path) 
 
         with pytest.raises(Crash):
             restore(home, [out], root_held(home), on_step=die)
-        with pytest.raises(StoreUnavailable, match="RESTORE_UNFINISHED|DATABASE_MISSING"):
+        with pytest.raises(StoreUnavailable, match=r"RESTORE_UNFINISHED|DATABASE_MISSING"):
             Vault.open(home, options())
         restored(home, out, replace=True)
         with opened(home) as vault:
