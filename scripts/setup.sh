@@ -1,6 +1,6 @@
 #!/bin/sh
-# Sets the project up on a fresh machine: uv in .tools/, packages in .venv/ as uv.lock names them, and dbus-daemon for
-# the emulated Bluetooth radio (a Debian package: it has no project-local form). Needs Python 3.11 to 3.13 and make.
+# Sets the project up on a fresh machine: uv in .tools/, packages in .venv/ as uv.lock names them, dbus-daemon for
+# the emulated Bluetooth radio and softhsm2 for token tests (Debian packages: they have no project-local form). Needs Python 3.11 to 3.13 and make.
 set -eu
 cd "$(dirname "$0")/.."
 UV_VERSION=0.13.9
@@ -33,6 +33,8 @@ if [ ! -x "$UV" ]; then
 fi
 
 command -v dbus-daemon >/dev/null 2>&1 || debian dbus-daemon "the emulated Bluetooth radio" || true
+
+command -v softhsm2-util >/dev/null 2>&1 || debian softhsm2 "the software token that stands for a hardware one in tests" || true
 
 say "packages into .venv (as uv.lock names them)"
 UV_PYTHON_DOWNLOADS=never "$UV" sync --quiet --frozen --python "$("$PYTHON" -c 'import sys; print(sys.executable)')"
