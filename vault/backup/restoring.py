@@ -15,15 +15,19 @@ from dataclasses import dataclass
 from itertools import islice, pairwise
 from pathlib import Path
 
+from vault.access_log import AccessLog
 from vault.backup.archive import CHANGES, DB, Manifest, damaged, extract, read_manifest, sync_directory
 from vault.backup.taking import IN_ORDER, member_of
 from vault.changes import apply_changes
 from vault.credentials import Store, load_credential
 from vault.database import Database
 from vault.errors import RootRefused, StoreUnavailable, VaultError
-from vault.files import CONTROL_FILE, CREDENTIALS, KEYS_FILE, LOCK_FILE, RESTORING
+from vault.files import CONTROL_FILE, CREDENTIALS, KEY_LOG_FILE, KEYS_FILE, LOCK_FILE, RESTORING, SIGNER_FILE
+from vault.key_register import KeyRegister
 from vault.locking import ProcessLock
+from vault.options import system_clock
 from vault.roots import Secret
+from vault.service_keys import replace_lost_key
 
 AT_ONCE = 10_000
 LOGS = ("-wal", "-shm", "-journal")
@@ -187,9 +191,20 @@ def _move_in(directory: Path, stage: Path, files: Sequence[str], on_step: Callab
     if CONTROL_FILE not in files and (directory / CONTROL_FILE).exists():
         with closing(Database(directory / CONTROL_FILE, "")) as control:
             control.execute("INSERT OR REPLACE INTO meta VALUES ('replay pending', 1)")
+    _renew(directory)
     marker.unlink()
     sync_directory(directory)
     on_step("done")
+
+
+def _renew(directory: Path) -> None:
+    """What no backup holds and is gone: a fresh certificate key, entered in the register; a log of the key store."""
+    if not (directory / KEY_LOG_FILE).exists():
+        AccessLog(directory / KEY_LOG_FILE, lambda _: None, system_clock, create=True).close()
+    if not (directory / SIGNER_FILE).exists() and (directory / CONTROL_FILE).exists():
+        (directory / SIGNER_FILE).parent.mkdir(mode=0o700, exist_ok=True)
+        with closing(Database(directory / CONTROL_FILE, "")) as control:
+            replace_lost_key(directory / SIGNER_FILE, KeyRegister(control), system_clock, os.urandom)
 
 
 def check_complete(directory: Path) -> None:

@@ -63,6 +63,26 @@ def test_full_and_changes_restore_all_but_the_erased(home: Path, out: Path) -> N
         assert not vault.status().locked
 
 
+def test_after_the_loss_of_everything_but_root_slot_and_credentials(home: Path, out: Path) -> None:
+    with Vault.create(home, options()) as vault:
+        anna, ben = enrol(vault, "anna"), enrol(vault, "ben")
+        backup(home, out)
+        certificate = vault.erase(anna, Cause.ERASURE_REQUEST, identity_verified=True)
+        backup(home, out, 0)
+    for file in home.rglob("*"):
+        if file.is_file() and file.name != "root.slot" and file.parent.name != "credentials":
+            file.unlink()
+    for folder in ("records", "identity", "control"):
+        (home / folder).rmdir()
+    restored(home, out)
+    with opened(home) as vault:
+        assert len(list(vault.records.records_of(ben))) == 2
+        signed = vault.key_register.signer_of(vault.certificates.get(certificate.number))
+        assert signed is not None
+        assert signed.key.public != vault.certificates.public_key
+        erase(vault, ben)
+
+
 def test_no_backup_holds_a_root_secret_a_credential_or_a_service_key(home: Path, out: Path) -> None:
     with Vault.create(home, options()) as vault:
         enrol(vault, "anna")
