@@ -36,6 +36,7 @@ from vault.access_log import AccessLog
 from vault.agreement_book import AgreementBook
 from vault.agreements import Agreements
 from vault.certificates import Certificate
+from vault.folders import UnmappedLog
 from vault.gate import Gate, Request
 from vault.gate.notes import PatientNotes
 from vault.releases import Release, ReleaseBook
@@ -150,6 +151,7 @@ class Platform:
             self._closing.callback(file.close)
         for store in (book, releases, notes):
             self.vault.erasures.register(store.erasable)
+        self.vault.erasures.register(UnmappedLog(self.access_log))
         records = self.vault.records
         self.agreements = Agreements(records, book, self.ledger.domain, self.rules, self.clock)
         self.gate = Gate(

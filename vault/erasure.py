@@ -68,6 +68,11 @@ class Erasures:
         self._table.add_store(store.name)
         self._stores[store.name] = store
 
+    @property
+    def register_names(self) -> list[str]:
+        """The names of all stores that every certificate needs."""
+        return sorted({*self._stores, *self._table.stores()})
+
     def is_stopped(self, subject: SubjectId | None, path: Path) -> bool:
         """Is the subject, or a prefix of this path, being erased?"""
         return any(

@@ -169,6 +169,16 @@ class Sagas(RuleBasedStateMachine):
             assert (refused.refusal, refused.detail) == (RefusalCode.STORE_UNREACHABLE, "cache")
             assert not self.cache.answers
 
+    @rule(name=NAMES, cause=CAUSES, hold=st.booleans())
+    def live_and_be_erased(self, name: str, cause: Cause, hold: bool) -> None:
+        """A whole life in one step, so that generated lives reach their end often."""
+        self.enrol(name)
+        self.seal(name, 1)
+        if hold:
+            self.hold(name)
+        self.request(name, cause)
+        self.run(name, True, 0)
+
     @rule()
     def resume(self) -> None:
         self.vault.erasures.resume()
