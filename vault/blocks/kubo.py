@@ -55,13 +55,18 @@ class KuboMember:
         """Store and pin blocks, in archives of bounded size. Raises `KUBO_NOT_PRIVATE` before anything is sent."""
         self.check_private()
         for batch in _by_size(blocks):
-            answered = self._rpc.request("/dag/import", (), {"pin-roots": "true"}, lambda batch=batch: _archive(batch))  # type: ignore[misc]
-            pinned = set()
+            self._rpc.request("/dag/import", (), {"pin-roots": "false"}, lambda batch=batch: _archive(batch))  # type: ignore[misc]
+            self._pin(batch)
+
+    def _pin(self, cids: Iterable[Cid]) -> None:
+        """Pin blocks that are here, each by itself: removing one would walk through all recursive pins there are."""
+        for batch in _batches(cids):
+            pinned: set[Cid | None] = set()
+            answered = self._rpc.request(
+                "/pin/add", [cid_text(cid) for cid in batch], {"recursive": "false", **OFFLINE}
+            )
             for item in answered:
-                root = item.get("Root", {})
-                if root.get("PinErrorMsg"):
-                    raise MemberFailed(self.name, root["PinErrorMsg"])
-                pinned.add(parse_any(root.get("Cid", {}).get("/", "")))
+                pinned.update(parse_any(text) for text in item.get("Pins") or ())
             if not pinned >= set(batch):
                 raise MemberFailed(self.name, "did not say that it pinned all blocks")
 
@@ -78,7 +83,7 @@ class KuboMember:
         """Unpin blocks; those not pinned are fine."""
         for batch in _batches(cids):
             try:
-                self._rpc.request("/pin/rm", [cid_text(cid) for cid in batch], {"recursive": "false", **OFFLINE})
+                self._rpc.request("/pin/rm", [cid_text(cid) for cid in batch], OFFLINE)
             except MemberFailed:
                 for cid in batch:
                     self._unpin_one(cid)

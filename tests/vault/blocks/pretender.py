@@ -72,8 +72,14 @@ class Pretender:
         start = body.index(b"\r\n\r\n") + 4
         found = dict(read_car(io.BytesIO(body[start : body.rindex(b"\r\n--")])))
         self.blocks |= found
-        self.pins |= set(found)
-        return lines(*({"Root": {"Cid": {"/": cid_text(cid)}, "PinErrorMsg": ""}} for cid in found))
+        return 200, b""
+
+    def _pin_add(self, arguments: list[Cid], _body: bytes) -> Answer:
+        for cid in arguments:
+            if cid not in self.blocks:
+                return self._not_found(cid)
+        self.pins |= set(arguments)
+        return lines({"Pins": [cid_text(cid) for cid in arguments]})
 
     def _block_get(self, arguments: list[Cid], _body: bytes) -> Answer:
         block = self.blocks.get(arguments[0])

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from tests.vault.blocks.kubo_support import Node, swarm_settings
 from tests.vault.blocks.pretender import Pretender
 from tests.vault.support import options, scratch, seal_days
 from vault import RecordId, Vault
-from vault.blocks import EmbeddedSettings, MemberSettings, SwarmSettings
+from vault.blocks import EmbeddedSettings, MemberSettings, SwarmSettings, open_blocks
 from vault.cli import vault as commands
 from vault.config import VaultSettings, load_settings, write_settings
 from vault.errors import StoreDamaged, VaultError
@@ -167,6 +168,20 @@ def test_the_commands(filled: tuple[Path, list[RecordId]], pretenders: list[Pret
         commands, ["reconcile", "--data", str(home), "--allow-remnants", "--json"]
     )
     assert json.loads(done.stdout) == {"m0": {"brought": 1, "removed": 0}, "m1": {"brought": 0, "removed": 0}}
+
+
+def test_blocks_leave_and_come_back_as_an_archive(filled: tuple[Path, list[RecordId]], tmp_path: Path) -> None:
+    home, records = filled
+    run, file = CliRunner(mix_stderr=False), str(tmp_path / "blocks.car")
+    arguments = ["--data", str(home), "--file", file]
+    assert run.invoke(commands, ["export-blocks", *arguments]).stdout == f"{COUNT} blocks written\n"
+    again = run.invoke(commands, ["export-blocks", *arguments])
+    assert (again.exit_code, "FILE_EXISTS" in again.stderr) == (1, True)
+    with closing(open_blocks(EmbeddedSettings(), home / "records")) as store:
+        store.delete(list(store))
+    read = run.invoke(commands, ["import-blocks", *arguments])
+    assert read.stdout == f"{COUNT} blocks read; the records miss 0\n"
+    assert opens_all(home, records)
 
 
 @pytest.mark.xdist_group("kubo")

@@ -45,10 +45,10 @@ def test_an_error_inside_an_item_is_an_error(daemon: Pretender, member: KuboMemb
 
 
 def test_a_pin_that_failed_is_an_error(daemon: Pretender, member: KuboMember) -> None:
-    daemon.script["dag/import"] = lambda _: lines({"Root": {"Cid": {"/": cid_text(CID)}, "PinErrorMsg": "no room"}})
+    daemon.script["pin/add"] = lambda _: trouble("no room")
     with pytest.raises(VaultError, match="no room"):
         member.put({CID: BLOCK})
-    daemon.script["dag/import"] = lambda _: lines({"Root": {"Cid": {"/": cid_text(cid_of(b"other"))}}})
+    daemon.script["pin/add"] = lambda _: lines({"Pins": [cid_text(cid_of(b"other"))]})
     with pytest.raises(VaultError, match="did not say that it pinned"):
         member.put({CID: BLOCK})
 

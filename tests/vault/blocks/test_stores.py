@@ -9,6 +9,7 @@ import pytest
 from tests.vault.blocks.kubo_support import swarm_settings
 from tests.vault.blocks.pretender import Pretender
 from vault.blocks import BlockStore, SqliteBlockStore, SwarmBlockStore, open_blocks
+from vault.blocks.archives import export_archive, import_archive
 from vault.cids import Cid, cid_of
 from vault.errors import StoreDamaged
 
@@ -141,3 +142,18 @@ def test_deleted_bytes_are_gone_from_the_files(tmp_path: Path) -> None:
     store.delete(marked)
     assert not any(b"CANARY" in file.read_bytes() for file in tmp_path.iterdir())
     store.close()
+
+
+def test_its_blocks_travel_as_an_archive(store: BlockStore, tmp_path: Path) -> None:
+    many, file = blocks(40), tmp_path / "blocks.car"
+    store.put(many)
+    assert export_archive(store, many, file) == 40
+    assert file.stat().st_mode & 0o777 == 0o600
+    with pytest.raises(FileExistsError):
+        export_archive(store, many, file)
+    store.delete(many)
+    assert import_archive(store, file) == 40
+    store.verify(many)
+    file.write_bytes(file.read_bytes()[:-1])
+    with pytest.raises(StoreDamaged, match="CAR_INVALID"):
+        import_archive(store, file)

@@ -12,7 +12,7 @@ from protocol.errors import Refusal, RefusalCode
 from tests.vault.blocks.kubo_support import Network, Node, kubo_binary, swarm_settings, wait_for_peers
 from vault.blocks import SwarmBlockStore, open_blocks
 from vault.blocks.daemon import Daemon
-from vault.blocks.kubo import KuboMember, MemberStatus
+from vault.blocks.kubo import KuboMember, MemberStatus, parse_any
 from vault.blocks.repository import RepositoryPlan, init_repository, set_peers
 from vault.blocks.rpc import MemberFailed
 from vault.cids import Cid, cid_of, cid_text
@@ -168,6 +168,15 @@ def test_garbage_is_what_nobody_pinned(store: SwarmBlockStore, asked: list[KuboM
     assert asked[0].collect_garbage() == 2
     assert set(asked[0]) == set(pinned)
     assert set(asked[1]) == {*pinned, *loose}
+
+
+def test_blocks_are_pinned_each_by_itself(store: SwarmBlockStore, asked: list[KuboMember]) -> None:
+    """Kubo walks through all recursive pins when it removes a block: with a million, half a minute."""
+    blocks = fresh(5)
+    store.put(blocks)
+    for kind, held in (("direct", set(blocks)), ("recursive", set())):
+        found = asked[0]._rpc.request("/pin/ls", (), {"type": kind})[0].get("Keys") or {}
+        assert {cid for cid in map(parse_any, found) if cid is not None} == held
 
 
 def test_enough_copies_are_enough_and_the_missing_one_is_brought(nodes: list[Node]) -> None:
