@@ -78,8 +78,8 @@ def _trial(name: str, place: Path, image: Path) -> Check:
 
 def _controls(place: Path) -> dict[str, bytes]:
     """What a disk keeps that was handled as files usually are."""
-    deleted = {f"deleted {i}": value for i, value in enumerate(_delete_files(place))}
-    return deleted | {f"renamed {i}": value for i, value in enumerate(_rename_secrets(place))}
+    renamed = {f"renamed {i}": value for i, value in enumerate(_rename_secrets(place))}
+    return renamed | {f"deleted {i}": value for i, value in enumerate(_delete_files(place))}
 
 
 def _filled(vault: Vault) -> dict[str, bytes]:
