@@ -185,10 +185,6 @@ class KuboMember:
             check_private(self._rpc.request("/config/show")[0])
             self._private = True
 
-    def identity(self) -> tuple[str, ...]:
-        """Addresses at which peers reach it, each with its peer identity."""
-        return tuple(self._rpc.request("/id")[0].get("Addresses") or ())
-
     def close(self) -> None:
         """Close the connections."""
         self._rpc.close()
