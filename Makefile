@@ -22,6 +22,7 @@ demo: setup ## Walk the whole path on real walking data
 	@$(BIN)/tideprint demo $(ARGS)
 
 test: setup ## Run all tests with coverage
+	@scripts/kubo.sh || echo "not run: Kubo could not be built, so the tests against real daemons are skipped" >&2
 	@scripts/test.sh $(ARGS)
 
 soak: setup ## The long trials: a thousand kills, ten minutes of hostile requests
