@@ -7,6 +7,7 @@ with rows whose key is gone, which the replay after a restore removes.
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable
 from contextlib import closing
@@ -28,6 +29,7 @@ from vault.locking import ProcessLock
 IN_ORDER = (RECORDS_FILE, IDENTITY_FILE, CONTROL_FILE, BLOCKS_FILE, KEYS_FILE)
 """What a backup holds, in the order its moments follow each other."""
 PART = ".part"
+NUMBER = re.compile(r"vault-[0-9a-f]+-(\d+)-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +55,8 @@ def take_backup(directory: Path, out: Path, clock: Callable[[], Seconds], since:
     with _only_one(directory), closing(Database(directory / CONTROL_FILE, "")) as control:
         ledger = BackupLedger(control)
         marks = {} if since is None else ledger.marks(since)
-        number = ledger.next_number()
         folder = out if out.is_dir() else out.parent
+        number = max(ledger.next_number(), 1 + _highest(folder))
         part = folder / f".backup-{number}{PART}"
         shutil.rmtree(part, ignore_errors=True)
         try:
@@ -71,6 +73,11 @@ def take_backup(directory: Path, out: Path, clock: Callable[[], Seconds], since:
         if since is None:
             _prune(directory, ledger.forget_before(number))
         return Backup(path, manifest)
+
+
+def _highest(folder: Path) -> int:
+    """The highest number among the backups there: one whose process was killed before it entered it has a file only."""
+    return max((int(found[1]) for path in folder.glob("*") if (found := NUMBER.match(path.name))), default=0)
 
 
 def ship(directory: Path, replica: Path, clock: Callable[[], Seconds]) -> Backup:

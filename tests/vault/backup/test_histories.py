@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +15,7 @@ from protocol.quantities import SubjectId
 from tests.vault.backup.support import backup, lose, opened, restored
 from tests.vault.support import options, scratch, seal_days
 from vault import Cause, RecordId, Vault
+from vault.backup import BackupLedger
 from vault.config import BackupSettings, VaultSettings
 
 ACTS = st.lists(
@@ -95,6 +97,21 @@ def test_a_replica_has_every_epoch_before_its_old_root_is_destroyed(tmp_path: Pa
     restored(home, replica)
     with opened(home) as vault:
         history.check(vault)
+
+
+def test_a_backup_killed_before_it_was_entered_stops_no_later_one(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with Vault.create(home, options()):
+        with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+            patched.setattr(BackupLedger, "add", killed)
+            backup(home, tmp_path)
+        last = backup(home, tmp_path)
+    assert last.manifest.number == 2
+    assert len(list(tmp_path.glob("*.backup"))) == 2
 
 
 KILLED = """
