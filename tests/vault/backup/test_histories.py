@@ -106,9 +106,10 @@ def test_a_backup_killed_before_it_was_entered_stops_no_later_one(
         raise KeyboardInterrupt
 
     with Vault.create(home, options()):
-        with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        with monkeypatch.context() as patched:
             patched.setattr(BackupLedger, "add", killed)
-            backup(home, tmp_path)
+            with pytest.raises(KeyboardInterrupt):
+                backup(home, tmp_path)
         last = backup(home, tmp_path)
     assert last.manifest.number == 2
     assert len(list(tmp_path.glob("*.backup"))) == 2
