@@ -259,7 +259,7 @@ class Application:
             self._genesis.chain_id, slot.height, slot.time, slot.proposer, self._genesis.gas_limit, slot.engine_hash,
             self.admission.ancestors(parent.hash, slot.height),
         )  # fmt: skip
-        nodes = Overlay(self._store.node if self._birth is None else self._birth.nodes.get)
+        nodes = Overlay(self._store.state_node if self._birth is None else self._birth.nodes.get)
         run = self._executor.run(environment, parent.state_root, nodes)
         self._permissions = Permissions(self._genesis, run, self._permissions)
         allowances = Allowances(self._genesis.window, slot.time, self._store)

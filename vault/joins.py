@@ -7,7 +7,8 @@ The identity map says who a pseudonym is; together with the records it says ever
     use       the officer who asked, until the end; each use is a line of the access log
 
 Both sign with Ed25519 keys of their own, so the vault cannot make an approval and everybody can check one later. The
-subject stands in the table as SHA-256 of its random pseudonym only: with the identity entry goes what it meant.
+subject stands in the table as an HMAC under its tag key (`vault.tags`) only: once erased, nobody can tell whom a
+request was about, not even who kept the pseudonym.
 """
 
 import hashlib
@@ -24,6 +25,7 @@ from vault.access_log import Access, AccessLog
 from vault.credentials import HOLDS, Store, StoreRole
 from vault.database import Database
 from vault.envelope import OpenedRecord
+from vault.errors import VaultError
 from vault.identity import IdentityEntry, IdentityMap
 from vault.officers import OfficerKey, Officers
 from vault.records import RecordKeeper
@@ -77,6 +79,7 @@ class Joins:
         log: AccessLog,
         clock: Callable[[], Seconds],
         entropy: Callable[[int], bytes],
+        tag_key_of: Callable[[SubjectId], bytes | None],
     ) -> None:
         self.officers = Officers(database)
         self._database = database
@@ -84,6 +87,7 @@ class Joins:
         self._log = log
         self._clock = clock
         self._entropy = entropy
+        self._tag_key_of = tag_key_of
 
     def request(self, key: OfficerKey, subject: SubjectId, reason: str, until: Seconds) -> Join:
         """Ask. Refuses `ROLE_SEPARATION`, `REASON_MISSING`, `DUAL_CONTROL_REQUIRED`; each attempt is logged."""
@@ -98,7 +102,7 @@ class Joins:
                 raise Refusal(RefusalCode.DUAL_CONTROL_REQUIRED, "a join has an end", hint, "end")
             join_id = self._entropy(ID_SIZE).hex()
             body = canonical({
-                "about": _about(subject).hex(), "asked": now, "id": join_id, "reason": reason.strip(),
+                "about": self._about(subject).hex(), "asked": now, "id": join_id, "reason": reason.strip(),
                 "requester": key.officer.name, "role": key.officer.role, "until": until, "version": 1,
             })  # fmt: skip
             row = (join_id, body, key.sign(_asked(body)))
@@ -169,10 +173,17 @@ class Joins:
             hint = "a record keeper and a registrar join their stores"
             raise Refusal(RefusalCode.ROLE_SEPARATION, f"{known.role} holds neither store", hint, known.role)
 
+    def _about(self, subject: SubjectId) -> bytes:
+        """The mark of a subject, 32 bytes. Raises `SUBJECT_UNKNOWN`."""
+        key = self._tag_key_of(subject)
+        if key is None:
+            raise VaultError("SUBJECT_UNKNOWN", "there is no such subject", "it never was or was erased")
+        return hmac.digest(key, b"tideprint/join subject/2", "sha256")
+
     def _check_request(self, join: Join, subject: SubjectId) -> None:
         if not self.officers.get(join.requester).signed(_asked(join.body), join.signature):
             raise _changed()
-        if not hmac.compare_digest(join.about, _about(subject)):
+        if not hmac.compare_digest(join.about, self._about(subject)):
             hint = "name the subject the request is about"
             raise Refusal(RefusalCode.DUAL_CONTROL_REQUIRED, "the request is about another subject", hint, "subject")
         if self._clock() >= join.until:
@@ -196,10 +207,6 @@ class _Logged:
         if error is None or isinstance(error, Refusal):
             decision = "ALLOWED" if error is None else error.code
             self._log.append(Access(*self._facts, "DUAL_CONTROL", "IDENTITY", decision))
-
-
-def _about(subject: SubjectId) -> bytes:
-    return hashlib.sha256(b"tideprint/join subject/1" + subject).digest()
 
 
 def _asked(body: bytes) -> bytes:

@@ -4,10 +4,9 @@ from typing import Any
 
 from eth.abc import ComputationAPI
 from eth.exceptions import PyEVMError
-from eth.vm.interrupt import EVMMissingData
 from eth_utils.exceptions import ValidationError
 
-from node.errors import Refused, StoreError, TransactionRefused
+from node.errors import Refused, TransactionRefused
 from node.evm.machine import gas_used_by, ran_as
 from node.evm.payload import Payload
 from node.evm.state import State
@@ -32,10 +31,6 @@ class Run(State):
         snapshot = state.snapshot()
         try:
             computation = state.apply_transaction(Payload.of(transaction, self.environment.fork))
-        except EVMMissingData as error:
-            raise StoreError(
-                "STORE_DAMAGED", "a node of the state is missing", "run `node verify`, then restore from a snapshot"
-            ) from error
         except (ValidationError, PyEVMError) as error:
             state.revert(snapshot)
             raise TransactionRefused(Refused.TX_INVALID, f"the transaction cannot be executed: {error}") from error

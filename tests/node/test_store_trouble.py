@@ -9,19 +9,16 @@ from pathlib import Path
 
 import lmdb
 import pytest
-from eth_hash.auto import keccak
 
 from node.blocks import EMPTY_ROOT, Header
 from node.errors import StoreError
 from node.evm import PyEvm
-from node.overlay import Overlay
 from node.store import Store
 from node.store.generations import Phase
-from node.transactions import decode
 from node.verification import verify
 from tests.node import kill_node
 from tests.node.store_support import RICH, opened
-from tests.node.support import FOUNDER, MIB, genesis, sign
+from tests.node.support import FOUNDER, MIB, council_creation, genesis, sign
 
 ROOT = Path(__file__).parents[2]
 NOBODY_ID = 65_534
@@ -229,7 +226,13 @@ def test_killed_at_any_moment_nothing_is_lost_or_torn(tmp_path: Path) -> None:
 
 def test_a_missing_node_of_the_state_is_damage_and_no_fault_of_the_transaction(tmp_path: Path) -> None:
     with opened(tmp_path, 0) as made:
-        head = made.application.head
-        run = PyEvm().run(made.application.environment(head), keccak(b"nowhere"), Overlay(lambda _: None))
+        made.seal(council_creation())
+        root, tables = made.application.head.state_root, made.store.tables
+        for name in ("nodes", "nodes2"):
+            with tables.env.begin(write=True, db=tables.db[name]) as txn:
+                txn.delete(root)
+        slot = made.next().slot
         with pytest.raises(StoreError, match="STORE_DAMAGED"):
-            run.apply(decode(sign(FOUNDER, 0)))
+            made.application.prepare_proposal(slot, [sign(FOUNDER, 1)])
+        with pytest.raises(StoreError, match="STORE_DAMAGED"):
+            made.application.process_proposal(made.next(sign(FOUNDER, 1)))

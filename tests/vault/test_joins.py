@@ -1,3 +1,4 @@
+import hmac
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -28,7 +29,9 @@ class Office:
         self.anna = vault.identity.enroll("anna", [])
         seal_days(vault, self.anna, 2)
         self.log = AccessLog(folder / "access.db", vault.tag_key_of, self.clock, create=True)
-        self.joins = Joins(vault.control, (vault.identity, vault.records), self.log, self.clock, os.urandom)
+        self.joins = Joins(
+            vault.control, (vault.identity, vault.records), self.log, self.clock, os.urandom, vault.tag_key_of
+        )
         self.folder = folder
         self.keys = {role: self.officer(role.lower(), role) for role in StoreRole}
         self.kim, self.lee = self.keys[StoreRole.REGISTRAR], self.keys[StoreRole.RECORD_KEEPER]
@@ -162,6 +165,15 @@ def test_an_erased_subject_is_joined_no_more(office: Office) -> None:
     office.vault.erase(office.anna, Cause.ERASURE_REQUEST, identity_verified=True)
     with pytest.raises(VaultError, match="SUBJECT_UNKNOWN"):
         office.joins.use(office.kim, join.id, office.anna)
+
+
+def test_once_erased_nobody_can_tell_whom_a_request_was_about(office: Office) -> None:
+    join = office.joins.request(office.kim, office.anna, REASON, office.until)
+    key = office.vault.tag_key_of(office.anna)
+    assert key is not None
+    assert join.about == hmac.digest(key, b"tideprint/join subject/2", "sha256")
+    office.vault.erase(office.anna, Cause.ERASURE_REQUEST, identity_verified=True)
+    assert office.vault.tag_key_of(office.anna) is None
 
 
 def test_one_person_has_one_role(office: Office) -> None:

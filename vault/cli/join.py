@@ -132,7 +132,10 @@ def _joins(data: Path, allow_remnants: bool) -> Iterator[tuple[Vault, Joins]]:
         path = data / "gate" / "access.db"
         path.parent.mkdir(mode=0o700, exist_ok=True)
         with closing(AccessLog(path, vault.tag_key_of, system_clock, create=not path.exists())) as log:
-            yield vault, Joins(vault.control, (vault.identity, vault.records), log, system_clock, os.urandom)
+            yield (
+                vault,
+                Joins(vault.control, (vault.identity, vault.records), log, system_clock, os.urandom, vault.tag_key_of),
+            )
 
 
 def _key(path: Path) -> OfficerKey:
