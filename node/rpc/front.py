@@ -22,9 +22,9 @@ from node.health import Health, Question, question
 from node.metrics import CONTENT_TYPE, Metrics
 from node.proposals import Block
 from node.rpc import cors
-from node.rpc.admission import Admission, not_allowed
 from node.rpc.bodies import BodyRefused, accepts_gzip, packed, read_body, send
 from node.rpc.budget import Budget
+from node.rpc.caller_visit import CallerVisit, not_allowed
 from node.rpc.connections import Connections, client_of
 from node.rpc.context import Context
 from node.rpc.dispatch import answer
@@ -48,7 +48,7 @@ class Front:
         self._gate, self._metrics, self._clock, self._health = gate, metrics, clock, health
         self.budget = Budget(config.front.memory_bytes)
         self.connections = Connections(config.front, self.budget)
-        self.sockets = Sockets(context, config.front.sockets, self.budget, gate, self._admit)
+        self.sockets = Sockets(context, config.front.sockets, self.budget, gate, self._visit)
 
     def application(self) -> web.Application:
         """The routes."""
@@ -107,9 +107,9 @@ class Front:
     def _cors(self, request: web.Request) -> dict[str, str]:
         return cors.headers(request.headers.get("Origin"), self._origins)
 
-    def _admit(self, caller: Caller, request: web.Request) -> Admission:
+    def _visit(self, caller: Caller, request: web.Request) -> CallerVisit:
         peer = None if request.transport is None else request.transport.get_extra_info("peername")
-        return Admission(caller, client_of(peer), self._metrics, self._clock.elapsed)
+        return CallerVisit(caller, client_of(peer), self._metrics, self._clock.elapsed)
 
     def _caller(self, request: web.Request) -> Caller:
         return self._gate.identify(
@@ -152,12 +152,12 @@ class Front:
             raise BodyRefused(403, WRONG_ORIGIN, "ORIGIN", Code.INVALID_REQUEST)
         caller = self._caller(request)
         body = await read_body(request, self._context.limits.body_bytes, self._limits.body_seconds, self.budget)
-        admission = self._admit(caller, request)
+        visit = self._visit(caller, request)
         try:
-            reply = await answer(self._context, body, None, admission) or b""
+            reply = await answer(self._context, body, None, visit) or b""
         finally:
             self.budget.give(len(body))
-        return await self._send(request, admission.status, reply)
+        return await self._send(request, visit.status, reply)
 
     async def _send(self, request: web.Request, status: int, reply: bytes) -> web.StreamResponse:
         if not self.budget.take(size := len(reply)):

@@ -10,8 +10,8 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from node.access import Caller, Gate
 from node.config import Limits
 from node.proposals import Block
-from node.rpc.admission import Admission
 from node.rpc.budget import Budget
+from node.rpc.caller_visit import CallerVisit
 from node.rpc.connections import Guard
 from node.rpc.context import Context
 from node.rpc.dispatch import answer
@@ -30,8 +30,8 @@ class Sockets:
     """All WebSocket connections of a node, at most `most`."""
 
     def __init__(self, context: Context, most: int, budget: Budget, gate: Gate,
-                 admit: Callable[[Caller, web.Request], Admission]) -> None:  # fmt: skip
-        self._context, self._most, self._budget, self._gate, self._admit = context, most, budget, gate, admit
+                 visit: Callable[[Caller, web.Request], CallerVisit]) -> None:  # fmt: skip
+        self._context, self._most, self._budget, self._gate, self._visit = context, most, budget, gate, visit
         self._sessions: dict[Session, tuple[Caller, web.WebSocketResponse]] = {}
         self._closing: set[asyncio.Task[object]] = set()
 
@@ -109,7 +109,7 @@ class Sockets:
                 guard.abort()
                 return
             try:
-                reply = await answer(self._context, raw, session.handle, self._admit(caller, request))
+                reply = await answer(self._context, raw, session.handle, self._visit(caller, request))
             finally:
                 self._budget.give(len(raw))
             if reply is not None:

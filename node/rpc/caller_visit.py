@@ -9,7 +9,7 @@ from node.rpc.errors import Code, RpcError
 UNAUTHORIZED, FORBIDDEN = 401, 403
 
 
-class Admission:
+class CallerVisit:
     """One request body of one caller; the `Visit` that dispatch tells of each method."""
 
     def __init__(self, caller: Caller, client: str, metrics: Metrics, elapsed: Callable[[], float]) -> None:
